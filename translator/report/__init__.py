@@ -1,0 +1,12 @@
+"""
+What is wrong with the input, as data.
+
+In: facts found by the stages above. Out: `Diagnostic`s, each one mistake of one author at one
+position. Imports nothing else of Penstock.
+"""
+
+from translator.report import rules
+from translator.report.diagnostic import Diagnostic, Position, ResourceRef
+from translator.report.rules import Damage, Rule, Severity
+
+__all__ = ["Damage", "Diagnostic", "Position", "ResourceRef", "Rule", "Severity", "rules"]

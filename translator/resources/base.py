@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, ClassVar, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+Text: TypeAlias = Annotated[str, Strict()]
+Flag: TypeAlias = Annotated[bool, Strict()]
+Integer: TypeAlias = Annotated[int, Strict()]
+UInt32: TypeAlias = Annotated[int, Strict(), Field(ge=0, le=2**32 - 1)]
+Port: TypeAlias = Annotated[int, Strict(), Field(ge=1, le=65535)]
+
+_MAX_DURATION_SECONDS = 315_576_000_000
+"""The range of google.protobuf.Duration: about 10,000 years."""
+
+
+def parse_duration(text: object) -> int:
+    """
+    Read a protobuf duration in its JSON form, such as `3s` or `0.250s`.
+
+    Returns:
+        Nanoseconds, not negative (Envoy refuses negative durations while decoding).
+
+    Raises:
+        PydanticCustomError: If the text is something else.
+    """
+    if not isinstance(text, str):
+        text = ""
+    number = text.removesuffix("s")
+    seconds, dot, fraction = number.partition(".")
+    well_formed = (
+        number != text
+        and seconds.isascii()
+        and seconds.isdigit()
+        and (not dot or (fraction.isascii() and fraction.isdigit() and len(fraction) <= 9))
+    )
+    if not well_formed or int(seconds) > _MAX_DURATION_SECONDS:
+        raise PydanticCustomError(
+            "duration", "expected a duration in seconds such as '3s' or '0.250s'"
+        )
+    return int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0") or 0)
+
+
+Duration: TypeAlias = Annotated[int, BeforeValidator(parse_duration)]
+"""A duration as text; its value is in nanoseconds."""
+
+
+class Model(BaseModel):
+    """
+    A message of the resources' API.
+
+    Field names are Gloo's in camelCase; `null` means unset, as in protobuf's JSON. The docstrings
+    under the fields are the descriptions of the JSON Schema.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    EXCLUSIVE: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Groups of fields (camelCase) of which at most one may be set."""
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Fields of Gloo that we know and do not support, each with what to do instead, or empty."""
+
+
+class Ref(Model):
+    """The name of another resource."""
+
+    name: Annotated[Text, Field(min_length=1)]
+    """The name of the resource."""
+    namespace: Text = ""
+    """The namespace of the resource; what an empty one means depends on the field."""

@@ -1,0 +1,250 @@
+"""The specs of Gloo's resources, other than routes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from translator.resources.base import Flag, Integer, Model, Port, Ref, Text, UInt32
+from translator.resources.route import Expression, Route, WeightedDestination
+
+
+class VirtualHost(Model):
+    """The routes of some domains."""
+
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"options": "", "optionsConfigRefs": ""}
+    )
+
+    domains: tuple[Text, ...] = ()
+    """The domains as in Envoy: `app.example.com`, `*.example.com`, `app.*` or `*`; none is `*`."""
+    routes: tuple[Route, ...] = ()
+    """The routes, in the order in which they are tried."""
+
+
+class VirtualServiceSpec(Model):
+    """A domain and its routes; an ops team owns it."""
+
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType({"sslConfig": ""})
+
+    virtual_host: VirtualHost | None = None
+    """The domains and routes."""
+    display_name: Text = ""
+    """A name for people."""
+
+
+class RouteTableSpec(Model):
+    """Routes that a virtual service or another table delegates to; a team owns it."""
+
+    routes: tuple[Route, ...] = ()
+    """The routes, in the order in which they are tried."""
+    weight: Annotated[Integer, Field(ge=-(2**31), le=2**31 - 1)] = 0
+    """The place among tables that one selector chooses; lower comes first."""
+
+
+class ServiceExpressions(Model):
+    """Conditions on the labels of virtual services."""
+
+    expressions: tuple[Expression, ...] = ()
+    """Conditions that must all hold."""
+
+
+class HttpGateway(Model):
+    """Which virtual services a gateway serves."""
+
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType({"options": ""})
+
+    virtual_services: tuple[Ref, ...] = ()
+    """These; all that fit the other fields if empty."""
+    virtual_service_selector: Mapping[Text, Text] = {}
+    """Those with these labels."""
+    virtual_service_expressions: ServiceExpressions | None = None
+    """Those whose labels fulfil all of these; wins over the selector."""
+    virtual_service_namespaces: tuple[Text, ...] = ()
+    """Restricts selectors to these namespaces; `*` is all."""
+
+
+class GatewaySpec(Model):
+    """An address on which proxies take requests."""
+
+    EXCLUSIVE: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("httpGateway", "tcpGateway", "hybridGateway"),
+    )
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "tcpGateway": "",
+            "hybridGateway": "",
+            "options": "",
+            "routeOptions": "",
+            "useProxyProto": "",
+            "ssl": "",
+        }
+    )
+
+    bind_address: Annotated[Text, Field(min_length=1)] = "::"
+    """The IP address to listen on; `::` takes IPv4 too."""
+    bind_port: Port = 8080
+    """The TCP port to listen on."""
+    http_gateway: HttpGateway | None = None
+    """Which virtual services it serves."""
+    proxy_names: tuple[Annotated[Text, Field(min_length=1)], ...] = ("gateway-proxy",)
+    """The proxies that open this listener."""
+
+
+class SubsetFallback(StrEnum):
+    """What happens to a request whose subset has no endpoint."""
+
+    ANY_ENDPOINT = "ANY_ENDPOINT"
+    DEFAULT_SUBSET = "DEFAULT_SUBSET"
+    NO_FALLBACK = "NO_FALLBACK"
+
+
+class SubsetSelectorSpec(Model):
+    """One way to divide the endpoints."""
+
+    keys: Annotated[tuple[Annotated[Text, Field(min_length=1)], ...], Field(min_length=1)]
+    """The labels to divide by."""
+    single_host_per_subset: Flag = False
+    """Whether each subset has exactly one endpoint."""
+
+
+class DefaultSubset(Model):
+    """The subset to fall back to."""
+
+    values: Mapping[Text, Text] = {}
+    """Its labels."""
+
+
+class SubsetSpec(Model):
+    """How the endpoints are divided."""
+
+    selectors: tuple[SubsetSelectorSpec, ...] = ()
+    """The ways to divide them."""
+    fallback_policy: SubsetFallback = SubsetFallback.ANY_ENDPOINT
+    """What happens to a request whose subset has no endpoint."""
+    default_subset: DefaultSubset | None = None
+    """The subset that DEFAULT_SUBSET falls back to."""
+
+
+class KubeUpstream(Model):
+    """The endpoints of a Kubernetes Service."""
+
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType({"serviceSpec": ""})
+
+    service_name: Annotated[Text, Field(min_length=1)]
+    """The Service."""
+    service_namespace: Text = ""
+    """Its namespace; that of the Upstream if empty."""
+    service_port: Port
+    """The port of the Service."""
+    selector: Mapping[Text, Text] = {}
+    """Restricts the endpoints to pods with these labels."""
+    subset_spec: SubsetSpec | None = None
+    """How the endpoints are divided."""
+
+
+class StaticHost(Model):
+    """One address."""
+
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"sniAddr": "", "healthCheckConfig": ""}
+    )
+
+    addr: Annotated[Text, Field(min_length=1)]
+    """An IP address, or a name that Envoy resolves."""
+    port: Port
+    """The TCP port."""
+    load_balancing_weight: Annotated[UInt32, Field(ge=1)] | None = None
+    """The share among the hosts; equal if unset."""
+    metadata: Mapping[Text, Mapping[Text, Text]] = {}
+    """Labels for subsets, under the key `envoy.lb`."""
+
+
+class StaticUpstream(Model):
+    """A list of addresses."""
+
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"useTls": "", "autoSniRewrite": "", "serviceSpec": ""}
+    )
+
+    hosts: tuple[StaticHost, ...]
+    """The addresses."""
+    subset_spec: SubsetSpec | None = None
+    """How the hosts are divided (Penstock's own; Gloo has it for kube only)."""
+
+
+class PipeUpstream(Model):
+    """A Unix socket."""
+
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType({"serviceSpec": ""})
+
+    path: Annotated[Text, Field(min_length=1)]
+    """The socket's path; `@name` is an abstract one."""
+
+
+class UpstreamSpec(Model):
+    """A service that answers requests."""
+
+    EXCLUSIVE: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("kube", "static", "pipe", "aws", "awsEc2", "azure", "consul", "gcp", "ai"),
+    )
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType(
+        dict.fromkeys(
+            (
+                "ai",
+                "aws",
+                "awsEc2",
+                "azure",
+                "circuitBreakers",
+                "connectionConfig",
+                "consul",
+                "discoveryMetadata",
+                "disableIstioAutoMtls",
+                "dnsRefreshRate",
+                "failover",
+                "gcp",
+                "healthChecks",
+                "httpConnectHeaders",
+                "httpConnectSslConfig",
+                "httpProxyHostname",
+                "ignoreHealthOnHostRemoval",
+                "initialConnectionWindowSize",
+                "initialStreamWindowSize",
+                "loadBalancerConfig",
+                "maxConcurrentStreams",
+                "outlierDetection",
+                "overrideStreamErrorOnInvalidHttpMessage",
+                "preconnectPolicy",
+                "protocolSelection",
+                "proxyProtocolVersion",
+                "respectDnsTtl",
+                "sslConfig",
+                "useHttp2",
+            ),
+            "",
+        )
+    )
+
+    kube: KubeUpstream | None = None
+    """The endpoints of a Kubernetes Service."""
+    static: StaticUpstream | None = None
+    """A list of addresses."""
+    pipe: PipeUpstream | None = None
+    """A Unix socket."""
+
+
+class UpstreamGroupSpec(Model):
+    """Weighted destinations that several routes share."""
+
+    destinations: tuple[WeightedDestination, ...] = ()
+    """The shares; an empty upstream namespace is that of the group."""
+
+
+class SettingsSpec(Model):
+    """Settings of the control plane."""
+
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType({"gloo": "", "gateway": ""})
