@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from translator.report import Position, ResourceRef
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from translator.report import Position, ResourceRef
 
 S_co = TypeVar("S_co", covariant=True)
 
