@@ -1,0 +1,85 @@
+"""
+Whole translations, as files to read: `<case>/in` becomes `<case>/out`.
+
+A case may begin where another ends: the file `from` names that case, and `in` holds only the files
+that differ from it; an empty file deletes one. `make golden` writes `out` anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from penstock.findings import render_text
+from translator.emit import emit
+from translator.ir.plain import to_plain
+from translator.pipeline import Inputs, translate
+from xds.messages import to_dict
+
+HERE = Path(__file__).parent
+CASES = sorted(path.name for path in HERE.iterdir() if (path / "in").is_dir())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_translation(case, request):
+    """A case's inputs mean exactly what its golden files say."""
+    folder = HERE / case / "out"
+
+    actual = outputs(inputs_of(case))
+
+    if request.config.getoption("--update-golden"):
+        write(folder, actual)
+    expected = {path.name: path.read_text() for path in sorted(folder.iterdir())}
+    assert expected == actual
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_translation_again(case):
+    """A translation that builds on an earlier one is equal to one from nothing."""
+    before = translate(Inputs(files=inputs_of(CASES[0])))
+    files = inputs_of(case)
+
+    fresh, built_on = translate(Inputs(files=files)), translate(Inputs(files=files), before)
+
+    assert fresh.proxies == built_on.proxies
+    assert fresh.diagnostics == built_on.diagnostics
+
+
+def inputs_of(case: str) -> dict[str, bytes]:
+    base = HERE / case / "from"
+    files = inputs_of(base.read_text().strip()) if base.exists() else {}
+    root = HERE / case / "in"
+    files |= {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+    return {origin: text for origin, text in files.items() if text}
+
+
+def outputs(files: dict[str, bytes]) -> dict[str, str]:
+    translation = translate(Inputs(files=files))
+    outputs = {"reports.txt": render_text(translation.diagnostics, files)}
+    for proxy in translation.proxies:
+        outputs[f"{proxy.name}.ir.yaml"] = dump(to_plain(proxy))
+        outputs[f"{proxy.name}.envoy.yaml"] = dump(resources(emit(proxy)))
+    return outputs
+
+
+def resources(snapshot) -> dict[str, list[object]]:
+    raise NotImplementedError
+
+
+def dump(value: object) -> str:
+    return yaml.safe_dump(value, sort_keys=False, width=100)
+
+
+def write(folder: Path, contents: dict[str, str]) -> None:
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        if path.name not in contents:
+            path.unlink()
+    for name, text in contents.items():
+        (folder / name).write_text(text)
