@@ -1,0 +1,116 @@
+"""
+The services behind the demo's routes: tiny HTTP servers that answer with their own name.
+
+Run `python -m penstock.demo_backends 127.0.0.1:9101=echo-v1 …` for some of them in one process,
+as the containers of `docker-compose.yml` do.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["Backend", "main"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """
+    A server that answers every GET with one line, its name; a context manager.
+
+    The port 0 leaves the choice to the system; `address` says what it became.
+    """
+
+    server: ThreadingHTTPServer
+
+    @classmethod
+    def bind(cls, host: str, port: int, name: str) -> Self:
+        """
+        Take an address.
+
+        Raises:
+            OSError: If it is taken, or not ours.
+        """
+        return cls(_Server((host, port), _answering(f"{name}\n".encode())))
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        host, port = self.server.server_address[:2]
+        return str(host), port
+
+    def __enter__(self) -> Self:
+        # The interval is how long `shutdown` may take; the requests have threads of their own.
+        serve = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
+        serve.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    # A connection that Envoy keeps open must not keep the program alive.
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that went away; anything else is a bug and shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # passed on
+
+
+def _answering(body: bytes) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # One packet per answer, sent at once: else Nagle's algorithm waits for the client's ACK.
+        wbufsize = -1
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/plain")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited
+            """Keep quiet."""
+
+    return Handler
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve `host:port=name` for each argument until the process is told to end."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with ExitStack() as stack:
+        for argument in arguments:
+            address, _, name = argument.partition("=")
+            host, _, port = address.rpartition(":")
+            stack.enter_context(Backend.bind(host, int(port), name))
+        ended.wait()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
