@@ -49,6 +49,8 @@ class Client:
 
     port: int
     paths: Sequence[str]
+    canaries: Sequence[bool] = (False, True)
+    """Whether to ask without or with the header, or both."""
     answers: Counter[tuple[str, bool, Answer]] = field(default_factory=Counter)
 
     def __enter__(self):
@@ -72,7 +74,7 @@ class Client:
 
     def _run(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        questions = [(path, canary) for path in self.paths for canary in (False, True)]
+        questions = [(path, canary) for path in self.paths for canary in self.canaries]
         while not self._stop.is_set():
             for path, canary in questions:
                 answer = _ask(connection, path, CANARY if canary else {})

