@@ -1,7 +1,7 @@
-# The control plane in an image. It needs no privilege, no shell, and nothing to write but --state:
+# The control plane in an image. It needs no privilege, no shell and nothing to write to:
 #
 #     docker build -t penstock .
-#     docker run --read-only --cap-drop ALL -v "$PWD/config:/config:ro" -v penstock-state:/state penstock
+#     docker run --read-only --cap-drop ALL -v "$PWD/config:/config:ro" -p 18000:18000 penstock
 
 # The version that the tests run with.
 ARG PYTHON=3.11
@@ -24,14 +24,12 @@ RUN /penstock/bin/pip install --no-deps . \
 FROM python:${PYTHON}-slim
 ENV PATH=/penstock/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --from=build /penstock /penstock
-# A number, so that Kubernetes can see that it is not root. A new volume takes over the owner.
-RUN install --directory --owner=65532 --group=65532 /state
+# A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 WORKDIR /
-VOLUME /state
 # ADS, and status with metrics.
 EXPOSE 18000 18001
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:18001/readyz', timeout=2)"]
 ENTRYPOINT ["penstock"]
-CMD ["serve", "/config", "--ads", "0.0.0.0:18000", "--admin", "0.0.0.0:18001", "--state", "/state"]
+CMD ["serve", "/config", "--ads", "0.0.0.0:18000", "--admin", "0.0.0.0:18001"]

@@ -19,7 +19,7 @@ class ControlPlane(Process):
 
     Args:
         config: The folder it serves.
-        folder: Where its log and its state go.
+        folder: Where its log goes.
         ads_port: A port that it had before, so that an Envoy finds it again after a restart.
     """
 
@@ -30,7 +30,6 @@ class ControlPlane(Process):
                 *(sys.executable, "-m", "penstock", "serve", config),
                 *("--ads", f"127.0.0.1:{ads_port}"),
                 *("--admin", "127.0.0.1:0"),
-                *("--state", folder / "state"),
             ],
             folder / "penstock.log",
         )
