@@ -1,0 +1,36 @@
+"""
+The world's failures, as exceptions.
+
+A user's mistake in a resource is no exception but a `Diagnostic`. These are raised with context
+and caught at the controller and the command line only.
+
+    PenstockError
+    ├── SourceError         the place that the resources come from cannot be read
+    │   ├── SourceMissing       there is no such place
+    │   └── SourceEmpty         it is there and holds nothing to read
+    └── ListenError         an address that cannot be served on
+"""
+
+from __future__ import annotations
+
+__all__ = ["ListenError", "PenstockError", "SourceEmpty", "SourceError", "SourceMissing"]
+
+
+class PenstockError(Exception):
+    """Base class of all failures that are nobody's mistake in a resource; its text is for users."""
+
+
+class SourceError(PenstockError):
+    """The place that the resources come from cannot be read."""
+
+
+class SourceMissing(SourceError):  # noqa: N818 (the name is a sentence; the base says error)
+    """There is no such place."""
+
+
+class SourceEmpty(SourceError):  # noqa: N818 (likewise)
+    """The place is there and holds nothing to read, like a volume that is not mounted."""
+
+
+class ListenError(PenstockError):
+    """An address that cannot be served on."""

@@ -1,0 +1,12 @@
+"""
+Findings, written for people and for machines.
+
+In: diagnostics, the texts they are about, and where those lie. Out: lines of text. Quick to
+import, because `penstock check` is run at every save and every commit.
+"""
+
+from penstock.findings.machine import as_data, as_github, as_json
+from penstock.findings.report import Report
+from penstock.findings.text import as_text, summary
+
+__all__ = ["Report", "as_data", "as_github", "as_json", "as_text", "summary"]

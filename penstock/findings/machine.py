@@ -1,0 +1,94 @@
+"""Findings for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from translator.report import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from penstock.findings.report import Report
+    from translator.report import Diagnostic
+
+__all__ = ["as_data", "as_github", "as_json"]
+
+
+def as_data(diagnostic: Diagnostic, locate: Callable[[str], str]) -> dict[str, object]:
+    """Turn a finding into what JSON can write; the same on the command line and over HTTP."""
+    resource = diagnostic.resource
+    position = diagnostic.position
+    return {
+        "code": diagnostic.code,
+        "severity": str(diagnostic.severity),
+        "resource": resource
+        and {"kind": resource.kind, "namespace": resource.namespace, "name": resource.name},
+        "path": locate(position.path),
+        "line": position.line,
+        "column": position.column,
+        "width": position.width,
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+        "effect": diagnostic.effect,
+        "related": [
+            {
+                "label": label,
+                "path": locate(place.path),
+                "line": place.line,
+                "column": place.column,
+            }
+            for label, place in diagnostic.related
+        ],
+    }
+
+
+def as_json(report: Report) -> str:
+    """Write a report as one JSON document."""
+    data = {
+        "summary": {
+            "errors": report.count(Severity.ERROR),
+            "warnings": report.count(Severity.WARNING),
+            "files": report.files,
+        },
+        "findings": [as_data(diagnostic, report.locate) for diagnostic in report.diagnostics],
+    }
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def as_github(report: Report) -> Iterator[str]:
+    """
+    Yield GitHub Actions' workflow commands, which annotate the lines of a pull request.
+
+    See "Workflow commands for GitHub Actions" in its documentation.
+    """
+    for diagnostic in report.diagnostics:
+        position = diagnostic.position
+        properties = {
+            "file": report.locate(position.path),
+            "line": str(position.line),
+            "endLine": str(position.line),
+            "col": str(position.column),
+            "endColumn": str(position.column + position.width),
+            "title": f"{diagnostic.code}: {diagnostic.rule.title}",
+        }
+        fields = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+        lines = [diagnostic.message]
+        if diagnostic.help:
+            lines.append(diagnostic.help)
+        if diagnostic.effect:
+            lines.append(f"effect: {diagnostic.effect}")
+        lines += [
+            f"{label}: {report.locate(at.path)}:{at.line}" for label, at in diagnostic.related
+        ]
+        message = _message("\n".join(lines))
+        yield f"::{diagnostic.severity} {fields}::{message}"
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")

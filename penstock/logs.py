@@ -1,0 +1,96 @@
+"""
+Structured logs on standard error: one event for each thing that happened, its facts as keys.
+
+Findings are not logged in full: they are data, with their own report. Structlog is imported when
+something is served, not when something is checked.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from structlog.typing import FilteringBoundLogger, Processor
+
+__all__ = ["FORMATS", "LEVELS", "configure", "get_logger"]
+
+FORMATS: Final = ("auto", "console", "json")
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+PROGRAM_STARTED: Final = "program_started"
+PROGRAM_STOPPED: Final = "program_stopped"
+SIGNAL_RECEIVED: Final = "signal_received"
+STREAMS_DRAINED: Final = "streams_drained"
+
+SOURCE_LOST: Final = "source_lost"
+SOURCE_RECOVERED: Final = "source_recovered"
+SOURCE_AWAITED: Final = "source_awaited"
+WATCH_FAILED: Final = "watch_failed"
+
+RELOAD_FINISHED: Final = "reload_finished"
+SNAPSHOT_PUBLISHED: Final = "snapshot_published"
+TRANSLATION_FAILED: Final = "translation_failed"
+FINDING_REPORTED: Final = "finding_reported"
+FINDINGS_OMITTED: Final = "findings_omitted"
+
+STREAM_OPENED: Final = "stream_opened"
+STREAM_CLOSED: Final = "stream_closed"
+UPDATE_SENT: Final = "update_sent"
+UPDATE_ACCEPTED: Final = "update_accepted"
+UPDATE_REJECTED: Final = "update_rejected"
+
+
+def get_logger() -> FilteringBoundLogger:
+    """Return the program's logger."""
+    logger: FilteringBoundLogger = structlog.get_logger()
+    return logger
+
+
+def configure(*, form: str, level: str, stream: TextIO | None = None) -> None:
+    """
+    Set up all logging of the process, the libraries' too.
+
+    Args:
+        form: `console`, `json`, or `auto` for whichever fits the stream.
+        level: The least important level to log.
+        stream: Where to log, by default standard error.
+    """
+    target = stream or sys.stderr
+    if form == "auto":
+        form = "console" if target.isatty() else "json"
+    shared: Sequence[Processor] = (
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    )
+    rendering: Sequence[Processor]
+    if form == "json":
+        rendering = (
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+        )
+    else:
+        rendering = (structlog.dev.ConsoleRenderer(colors=target.isatty()),)
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*shared, *rendering],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(file=target),
+        cache_logger_on_first_use=False,
+    )
+    # What libraries say through the standard library comes out in the same form.
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
