@@ -3,62 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from proxies import CANARY, V1, V2, endpoint, proxy, route, split
 
 from penstock.demo_changes import describe_changes
 from translator import ir
-
-GATEWAY = ir.Source(kind="Gateway", namespace="gloo-system", name="gateway-proxy")
-APP = ir.Source(kind="VirtualService", namespace="gloo-system", name="app")
-TABLE = ir.Source(kind="RouteTable", namespace="foxtrot", name="foxtrot-routes")
-UPSTREAM = ir.Source(kind="Upstream", namespace="gloo-system", name="foxtrot")
-
-
-def destination(version: str) -> ir.Destination:
-    return ir.Destination(cluster="foxtrot_gloo-system", subset=(("version", version),))
-
-
-def match(path: str = "/foxtrot", *headers: ir.HeaderMatch) -> ir.Match:
-    return ir.Match(path=ir.PathMatch(kind=ir.PathKind.PREFIX, value=path), headers=headers)
-
-
-def route(action: ir.Action, matches: ir.Match | None = None, **fields) -> ir.Route:
-    return ir.Route(name="r", match=matches or match(), action=action, source=TABLE, **fields)
-
-
-def split(*weights: int) -> ir.Split:
-    return ir.Split(
-        members=tuple(
-            ir.WeightedDestination(destination=destination(f"v{number}"), weight=weight)
-            for number, weight in enumerate(weights, start=1)
-        )
-    )
-
-
-def proxy(*routes: ir.Route, ports: tuple[int, ...] = (9201,), **fields) -> ir.Proxy:
-    host = ir.VirtualHost(name="app", domains=("*",), routes=routes, source=APP)
-    endpoints = tuple(ir.Endpoint(address="127.0.0.1", port=port) for port in ports)
-    return replace(
-        ir.Proxy(
-            name="gateway-proxy",
-            listeners=(
-                ir.Listener(name="l", address="127.0.0.1", port=8080, routes="r", source=GATEWAY),
-            ),
-            route_configurations=(ir.RouteConfiguration(name="r", virtual_hosts=(host,)),),
-            clusters=(
-                ir.Cluster(
-                    name="foxtrot_gloo-system",
-                    discovery=ir.StaticHosts(endpoints=endpoints),
-                    source=UPSTREAM,
-                ),
-            ),
-            load_assignments=(),
-        ),
-        **fields,
-    )
-
-
-V1, V2 = (ir.Forward(destination=destination(version)) for version in ("v1", "v2"))
-CANARY = match("/foxtrot", ir.HeaderMatch(name="stage", kind=ir.ValueKind.EXACT, value="canary"))
 
 
 @pytest.mark.parametrize(
@@ -109,8 +57,8 @@ CANARY = match("/foxtrot", ir.HeaderMatch(name="stage", kind=ir.ValueKind.EXACT,
         ),
         pytest.param(
             proxy(route(V1)),
-            proxy(route(V1), ports=(9201, 9203)),
-            ("gloo-system/foxtrot: the upstream now 127.0.0.1:9201, 127.0.0.1:9203",),
+            proxy(route(V1), endpoints=(endpoint(9201), endpoint(9203, "v3"))),
+            ("gloo-system/foxtrot: the upstream now 127.0.0.1:9201, 127.0.0.1:9203 v3",),
             id="upstream",
         ),
         pytest.param(
