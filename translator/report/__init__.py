@@ -8,5 +8,16 @@ position. Imports nothing else of Penstock.
 from translator.report import rules
 from translator.report.diagnostic import Diagnostic, Position, ResourceRef
 from translator.report.rules import Damage, Rule, Severity
+from translator.report.suggest import closest, did_you_mean
 
-__all__ = ["Damage", "Diagnostic", "Position", "ResourceRef", "Rule", "Severity", "rules"]
+__all__ = [
+    "Damage",
+    "Diagnostic",
+    "Position",
+    "ResourceRef",
+    "Rule",
+    "Severity",
+    "closest",
+    "did_you_mean",
+    "rules",
+]

@@ -66,6 +66,7 @@ SURPRISING_SCALAR = _error("PEN105", Damage.RESOURCE, "YAML 1.1 reads a value as
 TOO_LARGE = _error("PEN106", Damage.FILE, "a text, its nesting or its aliases exceed the limits")
 NOT_A_RESOURCE = _error("PEN107", Damage.RESOURCE, "a document is not a resource")
 UNREADABLE = _error("PEN108", Damage.FILE, "a file cannot be read")
+TAG = _error("PEN109", Damage.RESOURCE, "a tag that is not one of YAML's own")
 
 UNKNOWN_FIELD = _error("PEN201", Damage.RESOURCE, "no such field")
 UNSUPPORTED_FIELD = _error("PEN202", Damage.RESOURCE, "a field of Gloo that is not supported")

@@ -2,5 +2,45 @@
 What people write, typed: Gloo's resources and the Kubernetes kinds that give endpoints.
 
 In: parsed documents. Out: an immutable index of resources, and a diagnostic for every field that
-is not as the API says. Knows nothing of routes' meaning, of proxies or of Envoy.
+is not as the API says. Knows nothing of routes' meaning, of proxies or of Envoy. Imports pydantic,
+`parse` and `report` only.
 """
+
+from translator.parse import Locator
+from translator.resources.index import Index, Key, build_index
+from translator.resources.kinds import KINDS, UNSUPPORTED, Kind
+from translator.resources.read import DEFAULT_NAMESPACE, Reading, folder_namespace, read
+from translator.resources.resource import Resource
+from translator.resources.route import BrokenRoute, Route, RouteEntry
+from translator.resources.specs import (
+    GatewaySpec,
+    RouteTableSpec,
+    SettingsSpec,
+    UpstreamGroupSpec,
+    UpstreamSpec,
+    VirtualServiceSpec,
+)
+
+__all__ = [
+    "DEFAULT_NAMESPACE",
+    "KINDS",
+    "UNSUPPORTED",
+    "BrokenRoute",
+    "GatewaySpec",
+    "Index",
+    "Key",
+    "Kind",
+    "Locator",
+    "Reading",
+    "Resource",
+    "Route",
+    "RouteEntry",
+    "RouteTableSpec",
+    "SettingsSpec",
+    "UpstreamGroupSpec",
+    "UpstreamSpec",
+    "VirtualServiceSpec",
+    "build_index",
+    "folder_namespace",
+    "read",
+]

@@ -1,18 +1,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, ClassVar, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from translator.parse import Surprise
+
+
+def _as_meant(value: object) -> object:
+    """Read `yes` where a boolean is wanted and `0x1F` where an integer is: no surprise there."""
+    if type(value) is Surprise and value.meant is not None:
+        return value.meant
+    return value
+
+
 Text: TypeAlias = Annotated[str, Strict()]
-Flag: TypeAlias = Annotated[bool, Strict()]
-Integer: TypeAlias = Annotated[int, Strict()]
-UInt32: TypeAlias = Annotated[int, Strict(), Field(ge=0, le=2**32 - 1)]
-Port: TypeAlias = Annotated[int, Strict(), Field(ge=1, le=65535)]
+Flag: TypeAlias = Annotated[bool, BeforeValidator(_as_meant), Strict()]
+Integer: TypeAlias = Annotated[int, BeforeValidator(_as_meant), Strict()]
+UInt32: TypeAlias = Annotated[Integer, Field(ge=0, le=2**32 - 1)]
+Port: TypeAlias = Annotated[Integer, Field(ge=1, le=65535)]
 
 _MAX_DURATION_SECONDS = 315_576_000_000
 """The range of google.protobuf.Duration: about 10,000 years."""
@@ -29,7 +40,7 @@ def parse_duration(text: object) -> int:
         PydanticCustomError: If the text is something else.
     """
     if not isinstance(text, str):
-        text = ""
+        raise PydanticCustomError("duration_type", "expected a duration such as '3s'")
     number = text.removesuffix("s")
     seconds, dot, fraction = number.partition(".")
     well_formed = (
@@ -66,8 +77,36 @@ class Model(BaseModel):
 
     EXCLUSIVE: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Groups of fields (camelCase) of which at most one may be set."""
+    REQUIRED: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Groups of fields (camelCase) of which at least one must be set."""
     UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Fields of Gloo that we know and do not support, each with what to do instead, or empty."""
+
+
+class Choice(Model):
+    """A message with fields that exclude each other, or of which one must be set."""
+
+    @model_validator(mode="after")
+    def _choose(self) -> Self:
+        exclusive, required = _groups(type(self))
+        for names in exclusive:
+            if sum(getattr(self, name) is not None for name in names) > 1:
+                raise PydanticCustomError("choice", "more than one of a group is set")
+        for names in required:
+            if all(getattr(self, name) is None for name in names):
+                raise PydanticCustomError("choice", "none of a group is set")
+        return self
+
+
+@cache
+def _groups(model: type[Model]) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
+    """Translate the groups into attribute names; of what is not supported there are none."""
+
+    def attributes(groups: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        known = {field.alias: name for name, field in model.model_fields.items()}
+        return tuple(tuple(known[name] for name in group if name in known) for group in groups)
+
+    return attributes(model.EXCLUSIVE), attributes(model.REQUIRED)
 
 
 class Ref(Model):

@@ -1,24 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from translator.parse import Locator
     from translator.report import Position, ResourceRef
 
 S_co = TypeVar("S_co", covariant=True)
-
-
-class Locator(Protocol):
-    """Finds places in the text that a resource was read from."""
-
-    def value(self, *path: str | int) -> Position:
-        """Locate the value at a path of keys and indices; where there is none, its parent."""
-
-    def key(self, *path: str | int) -> Position:
-        """Locate the key at the end of a path; where there is none, the value's place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
 
 from pydantic import Field
 
-from translator.resources.base import Duration, Flag, Model, Port, Ref, Text, UInt32
+from translator.resources.base import (
+    Choice,
+    Duration,
+    Flag,
+    Integer,
+    Model,
+    Port,
+    Ref,
+    Text,
+    UInt32,
+)
 
 
 class HeaderMatcher(Model):
@@ -36,7 +47,7 @@ class QueryParameterMatcher(Model):
     """Whether the value is an RE2 expression that must match the whole parameter value."""
 
 
-class Matcher(Model):
+class Matcher(Choice):
     """What a request must look like; all conditions must hold."""
 
     EXCLUSIVE: ClassVar[tuple[tuple[str, ...], ...]] = (
@@ -156,12 +167,13 @@ class MultiDestination(Model):
     """The shares."""
 
 
-class RouteAction(Model):
+class RouteAction(Choice):
     """Forward the request."""
 
     EXCLUSIVE: ClassVar[tuple[tuple[str, ...], ...]] = (
         ("single", "multi", "upstreamGroup", "clusterHeader", "dynamicForwardProxy"),
     )
+    REQUIRED: ClassVar[tuple[tuple[str, ...], ...]] = EXCLUSIVE
     UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"clusterHeader": "", "dynamicForwardProxy": ""}
     )
@@ -202,7 +214,7 @@ class RegexRewrite(Model):
     """What to put in its place; `\\1` refers to a group."""
 
 
-class RedirectAction(Model):
+class RedirectAction(Choice):
     """Answer with a redirect."""
 
     EXCLUSIVE: ClassVar[tuple[tuple[str, ...], ...]] = (
@@ -230,7 +242,7 @@ class RedirectAction(Model):
 class DirectResponseAction(Model):
     """Answer without a backend."""
 
-    status: Annotated[int, Field(strict=True, ge=200, le=599)]
+    status: Annotated[Integer, Field(ge=200, le=599)]
     """The status of the answer."""
     body: Text = ""
     """The body of the answer."""
@@ -272,14 +284,15 @@ class RouteTableSelector(Model):
     """Conditions on labels that must all hold."""
 
 
-class DelegateAction(Model):
+class DelegateAction(Choice):
     """Leave the routes to route tables."""
 
     EXCLUSIVE: ClassVar[tuple[tuple[str, ...], ...]] = (
-        ("ref", "selector"),
-        ("name", "selector"),
-        ("name", "ref"),
+        ("ref", "selector", "name"),
+        ("ref", "namespace"),
+        ("selector", "namespace"),
     )
+    REQUIRED: ClassVar[tuple[tuple[str, ...], ...]] = (("ref", "selector", "name"),)
 
     ref: Ref | None = None
     """One table."""
@@ -374,7 +387,7 @@ class RouteOptions(Model):
     """Changes to headers."""
 
 
-class Route(Model):
+class Route(Choice):
     """Matchers and what to do with the requests that match."""
 
     EXCLUSIVE: ClassVar[tuple[tuple[str, ...], ...]] = (
@@ -402,3 +415,25 @@ class Route(Model):
     """Leave the routes to route tables."""
     options: RouteOptions | None = None
     """What else happens to a request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenRoute:
+    """A route whose fields are not as the API says, in its place among the others."""
+
+    name: str
+    """The name of the route, or empty."""
+    matchers: tuple[Matcher, ...] | None
+    """The matchers; None if they are broken themselves, empty for a route without any."""
+    codes: tuple[str, ...]
+    """The codes of the findings that broke it, such as `PEN201`; sorted, each once."""
+    delegates: bool
+    """Whether it has a `delegateAction`, right or wrong."""
+
+
+if TYPE_CHECKING:
+    RouteEntry: TypeAlias = Route | BrokenRoute
+    """An entry in a list of routes."""
+else:
+    # Pydantic reads routes one by one (see `read`), and people write no BrokenRoute.
+    RouteEntry = Route

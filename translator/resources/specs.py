@@ -9,8 +9,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from translator.resources.base import Flag, Integer, Model, Port, Ref, Text, UInt32
-from translator.resources.route import Expression, Route, WeightedDestination
+from translator.resources.base import Choice, Flag, Integer, Model, Port, Ref, Text, UInt32
+from translator.resources.route import Expression, RouteEntry, WeightedDestination
 
 
 class VirtualHost(Model):
@@ -22,7 +22,7 @@ class VirtualHost(Model):
 
     domains: tuple[Text, ...] = ()
     """The domains as in Envoy: `app.example.com`, `*.example.com`, `app.*` or `*`; none is `*`."""
-    routes: tuple[Route, ...] = ()
+    routes: tuple[RouteEntry, ...] = ()
     """The routes, in the order in which they are tried."""
 
 
@@ -40,7 +40,7 @@ class VirtualServiceSpec(Model):
 class RouteTableSpec(Model):
     """Routes that a virtual service or another table delegates to; a team owns it."""
 
-    routes: tuple[Route, ...] = ()
+    routes: tuple[RouteEntry, ...] = ()
     """The routes, in the order in which they are tried."""
     weight: Annotated[Integer, Field(ge=-(2**31), le=2**31 - 1)] = 0
     """The place among tables that one selector chooses; lower comes first."""
@@ -68,7 +68,7 @@ class HttpGateway(Model):
     """Restricts selectors to these namespaces; `*` is all."""
 
 
-class GatewaySpec(Model):
+class GatewaySpec(Choice):
     """An address on which proxies take requests."""
 
     EXCLUSIVE: ClassVar[tuple[tuple[str, ...], ...]] = (
@@ -186,12 +186,13 @@ class PipeUpstream(Model):
     """The socket's path; `@name` is an abstract one."""
 
 
-class UpstreamSpec(Model):
+class UpstreamSpec(Choice):
     """A service that answers requests."""
 
     EXCLUSIVE: ClassVar[tuple[tuple[str, ...], ...]] = (
         ("kube", "static", "pipe", "aws", "awsEc2", "azure", "consul", "gcp", "ai"),
     )
+    REQUIRED: ClassVar[tuple[tuple[str, ...], ...]] = EXCLUSIVE
     UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType(
         dict.fromkeys(
             (

@@ -1,0 +1,13 @@
+"""What keeps the work bounded whatever the text; far above what people write."""
+
+from __future__ import annotations
+
+MAX_CHARACTERS = 16 * 2**20
+"""The length of one file. A bundle of 10,000 route tables has about half of it."""
+MAX_DEPTH = 64
+"""How deep collections nest. libyaml takes quadratic time in the depth, and recursion needs an
+end; a route table needs 14 levels."""
+MAX_ALIASED_NODES = 100_000
+"""How many nodes the aliases of one document may stand for; what is written out is not counted."""
+MAX_MERGED_ENTRIES = 100_000
+"""How many entries the merge keys (`<<`) of one document may copy."""

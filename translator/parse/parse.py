@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import yaml
+
+from translator.parse.document import Document, Flaw, ParsedFile
+from translator.parse.limits import MAX_CHARACTERS
+from translator.parse.locate import TextLocator
+from translator.parse.stream import RawDocument, StopReading, Stream
+from translator.parse.syntax import Complaint, explain
+from translator.report import Diagnostic, Position, Rule, rules
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+_MARKER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+"""The start of a document. YAML allows this line nowhere else, not even in a quoted text."""
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML 1.1 (section 5.1) does not allow; lone surrogates stand for bytes that are not UTF-8."""
+
+
+def parse(origin: str, text: bytes) -> ParsedFile:
+    """
+    Read the bytes of one file.
+
+    It never raises, whatever the bytes are, and takes time in proportion to their number. A
+    mistake costs its own document only: the others are read, and of a document that breaks off,
+    what stands before the mistake is kept, so that the resource can be named.
+    """
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _refused(
+            origin, rules.BAD_ENCODING, "the file is UTF-16, not UTF-8", "save it as UTF-8"
+        )
+    # A lone surrogate keeps the place of each byte that is not UTF-8.
+    decoded = text.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    if len(decoded) > MAX_CHARACTERS:
+        limit = MAX_CHARACTERS // 2**20
+        return _refused(
+            origin,
+            rules.TOO_LARGE,
+            f"the file is longer than {limit} MiB",
+            "split it into several files",
+        )
+    return _File(origin, decoded).parsed()
+
+
+def _refused(origin: str, rule: Rule, message: str, advice: str) -> ParsedFile:
+    diagnostic = Diagnostic(
+        rule=rule,
+        resource=None,
+        position=Position(path=origin, line=1, column=1),
+        message=message,
+        help=advice,
+    )
+    return ParsedFile(origin=origin, documents=(), diagnostics=(diagnostic,))
+
+
+class _File:
+    """The reading of one file."""
+
+    def __init__(self, origin: str, text: str) -> None:
+        self._origin = origin
+        self._unprintable = deque(_find_unprintable(origin, text))
+        # Replaced one for one, so that every place stays where it is.
+        self._text = _UNPRINTABLE.sub("\ufffd", text) if self._unprintable else text
+        self._documents: list[Document] = []
+        self._diagnostics: list[Diagnostic] = []
+
+    def parsed(self) -> ParsedFile:
+        for raw, problem in self._read():
+            self._add(raw, problem)
+        self._diagnostics += self._spoilt(len(self._text) + 1)
+        return ParsedFile(
+            origin=self._origin,
+            documents=tuple(self._documents),
+            diagnostics=tuple(self._diagnostics),
+        )
+
+    def _read(self) -> Iterator[tuple[RawDocument, Diagnostic | None]]:
+        """Read all at once; after a mistake, go on with one document at a time."""
+        text = self._text
+        failed = yield from self._read_stream(text, 0, 0)
+        if failed is None:
+            return
+        starts = [marker.start() for marker in _MARKER.finditer(text, failed)]
+        line = counted = 0
+        for start, end in pairwise([*starts, len(text)]):
+            line += text.count("\n", counted, start)
+            counted = start
+            yield from self._read_stream(text[start:end], start, line)
+
+    def _read_stream(
+        self, text: str, start: int, line: int
+    ) -> Generator[tuple[RawDocument, Diagnostic | None], None, int | None]:
+        """
+        Read the documents of a part of the file.
+
+        Returns:
+            Where to look for the next document after a mistake, or None if there was none.
+        """
+        stream = Stream(self._origin, text, line)
+        try:
+            for document in stream.documents():
+                yield (
+                    replace(
+                        document,
+                        start=start + document.start,
+                        end=start + document.end,
+                        line=line + document.line,
+                    ),
+                    None,
+                )
+        except StopReading as stop:
+            index = stop.mark.index
+            complaint = Complaint(
+                stop.rule, stop.mark.line, stop.mark.column, stop.message, stop.advice
+            )
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            index = mark.index - mark.column if mark else 0
+            complaint = explain(error, text)
+        else:
+            return None
+        broken = stream.current or RawDocument(start=0, line=complaint.line)
+        yield (
+            replace(
+                broken,
+                start=start + broken.start,
+                end=start + index,
+                line=line + broken.line,
+            ),
+            self._diagnostic(complaint, line),
+        )
+        return start + max(index, broken.start + 1)
+
+    def _diagnostic(self, complaint: Complaint, first_line: int) -> Diagnostic:
+        def place(line: int, column: int) -> Position:
+            return Position(path=self._origin, line=first_line + line + 1, column=column + 1)
+
+        related = complaint.related
+        return Diagnostic(
+            rule=complaint.rule,
+            resource=None,
+            position=place(complaint.line, complaint.column),
+            message=complaint.message,
+            help=complaint.advice,
+            related=((related[0], place(*related[1:])),) if related else (),
+        )
+
+    def _add(self, raw: RawDocument, problem: Diagnostic | None) -> None:
+        flaws = list(raw.flaws)
+        whole = [problem] if problem else []
+        self._diagnostics += self._spoilt(raw.start)
+        whole += self._spoilt(raw.end)
+        flaws += [Flaw(path=(), diagnostic=diagnostic) for diagnostic in whole]
+        locator = TextLocator(
+            origin=self._origin, text=self._text, start=raw.start, end=raw.end, line=raw.line
+        )
+        if isinstance(raw.root, dict):
+            self._add_mapping(raw.root, locator, flaws)
+            return
+        self._diagnostics += [flaw.diagnostic for flaw in flaws]
+        if raw.root is not None and not flaws:
+            self._report(rules.NOT_A_RESOURCE, locator.value(), _NOT_A_MAPPING, _WANTED)
+
+    def _spoilt(self, end: int) -> list[Diagnostic]:
+        """Take the unprintable characters up to a place, of which the first is worth a finding."""
+        found = []
+        while self._unprintable and self._unprintable[0][0] < end:
+            found.append(self._unprintable.popleft()[1])
+        return found[:1]
+
+    def _add_mapping(
+        self, data: dict[str, object], locator: TextLocator, flaws: list[Flaw]
+    ) -> None:
+        if data.get("kind") != "List" or data.get("apiVersion") != "v1":
+            self._documents.append(Document(data=data, locator=locator, flaws=tuple(flaws)))
+            return
+        items = data.get("items", [])
+        of_items: dict[object, list[Flaw]] = {}
+        for flaw in flaws:
+            match flaw.path:
+                case ("items", int(index), *rest):
+                    inner = Flaw(path=tuple(rest), diagnostic=flaw.diagnostic)
+                    of_items.setdefault(index, []).append(inner)
+                case _:
+                    self._diagnostics.append(flaw.diagnostic)
+        if not isinstance(items, list):
+            where = locator.key("items")
+            self._report(rules.WRONG_TYPE, where, "items: expected a list", "begin it with '- '")
+        elif all(flaw.path for flaw in flaws):
+            for index, item in enumerate(items):
+                inner_locator = replace(locator, prefix=(*locator.prefix, "items", index))
+                inner_flaws = of_items.get(index, [])
+                if isinstance(item, dict):
+                    self._add_mapping(item, inner_locator, inner_flaws)
+                else:
+                    where = inner_locator.value()
+                    self._report(rules.NOT_A_RESOURCE, where, _NOT_A_MAPPING, _WANTED)
+
+    def _report(self, rule: Rule, position: Position, message: str, advice: str) -> None:
+        self._diagnostics.append(
+            Diagnostic(rule=rule, resource=None, position=position, message=message, help=advice)
+        )
+
+
+_NOT_A_MAPPING = "this is not a resource"
+_WANTED = "a resource is a mapping with apiVersion, kind, metadata and spec"
+
+
+def _find_unprintable(origin: str, text: str) -> Iterator[tuple[int, Diagnostic]]:
+    line = 1
+    line_start = counted = 0
+    for found in _UNPRINTABLE.finditer(text):
+        index, code = found.start(), ord(found.group())
+        line += text.count("\n", counted, index)
+        line_start = max(line_start, text.rfind("\n", counted, index) + 1)
+        counted = index
+        if 0xDC80 <= code <= 0xDCFF:
+            rule, message = rules.BAD_ENCODING, f"the byte 0x{code - 0xDC00:02X} is not UTF-8"
+            advice = "save the file as UTF-8"
+        else:
+            rule, message = rules.BAD_YAML, f"the control character U+{code:04X} is not allowed"
+            advice = "remove it, or write it as an escape in double quotes"
+        position = Position(path=origin, line=line, column=index - line_start + 1)
+        yield (
+            index,
+            Diagnostic(rule=rule, resource=None, position=position, message=message, help=advice),
+        )
