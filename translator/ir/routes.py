@@ -47,6 +47,9 @@ class Route:
     source: Source
     faults: tuple[str, ...] = ()
     """The codes of the mistakes that make the whole route invalid; sorted."""
+    replaceable: bool = True
+    """Whether something else may answer what the route matches. False only on an invalid route:
+    Envoy would refuse its matcher, or it reaches beyond what was delegated to its table."""
 
     @property
     def valid(self) -> bool:

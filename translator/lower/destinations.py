@@ -1,0 +1,197 @@
+"""Where requests go: upstreams, their subsets, and groups of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from translator import ir
+from translator.lower import names
+from translator.lower.findings import Findings, Place
+from translator.lower.headers import lower_edits
+from translator.lower.suggestions import similar_resource
+from translator.report import ResourceRef, did_you_mean, rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from translator.ir import Cluster, Labels
+    from translator.lower.findings import Finding
+    from translator.resources import Index, Key
+    from translator.resources.base import Ref
+    from translator.resources.route import Destination, WeightedDestination
+
+_MAX_WEIGHT = 2**32 - 1
+
+Codes: TypeAlias = tuple[str, ...]
+Refs: TypeAlias = tuple[ResourceRef, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a route's requests go to."""
+
+    action: ir.Action | None
+    faults: Codes = ()
+    """The codes of the mistakes that make all of it invalid."""
+    causes: Refs = ()
+    """Other resources that make some of it invalid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubsetUse:
+    """A destination that restricts an upstream to a subset."""
+
+    place: Place
+    upstream: Key
+    labels: Labels
+
+
+@dataclass(slots=True, kw_only=True)
+class Destinations:
+    """Looks up what routes refer to."""
+
+    index: Index
+    clusters: Mapping[Key, Cluster]
+    """The valid upstreams."""
+    groups: dict[Key, Target] = field(default_factory=dict)
+    found: list[Finding] = field(default_factory=list)
+    """The findings on the groups."""
+    subsets: list[SubsetUse] = field(default_factory=list)
+    """The subsets in use, to be compared with the endpoints."""
+
+    def lower_groups(self) -> None:
+        """Lower all upstream groups; each is expanded where a route refers to it."""
+        for key, resource in self.index.upstream_groups.items():
+            findings = Findings(resource, found=self.found)
+            place = Place(resource, ("spec", "destinations"))
+            target = self.split(resource.spec.destinations, place, findings)
+            if target.faults or _has_faults(target.action):
+                causes = dict.fromkeys((resource.ref, *target.causes))
+                target = Target(action=target.action, faults=target.faults, causes=tuple(causes))
+            self.groups[key] = target
+
+    def group(self, ref: Ref, place: Place, findings: Findings) -> Target:
+        """Look up an upstream group."""
+        namespace = ref.namespace or findings.resource.ref.namespace
+        known = self.groups.get((namespace, ref.name))
+        if known is not None:
+            return known
+        target = ResourceRef("UpstreamGroup", namespace, ref.name)
+        if target in self.index.broken:
+            return Target(action=None, faults=(rules.INVALID_UPSTREAM.code,), causes=(target,))
+        code = findings.add(
+            rules.UNKNOWN_UPSTREAM_GROUP,
+            place.at("name"),
+            f"upstream group '{namespace}/{ref.name}' does not exist",
+            help=similar_resource(target, self.index),
+        )
+        return Target(action=None, faults=(code,))
+
+    def forward(self, spec: Destination, place: Place, findings: Findings) -> Target:
+        """Lower a single destination."""
+        destination, faults, causes = self._destination(spec, place, findings)
+        return Target(action=ir.Forward(destination=destination), faults=faults, causes=causes)
+
+    def split(
+        self, specs: Sequence[WeightedDestination], place: Place, findings: Findings
+    ) -> Target:
+        """Lower destinations with weights; a bad one makes only itself invalid."""
+        if not specs:
+            code = findings.add(rules.NO_DESTINATION, place.key, "there are no destinations")
+            return Target(action=None, faults=(code,))
+        faults: list[str] = []
+        total = sum(spec.weight for spec in specs)
+        if total == 0:
+            message = "the weights sum to zero, so that no destination gets a request"
+            faults.append(findings.add(rules.ZERO_WEIGHT, place.key, message))
+        elif total > _MAX_WEIGHT:
+            message = f"the weights sum to {total}, more than {_MAX_WEIGHT}"
+            faults.append(findings.add(rules.ZERO_WEIGHT, place.key, message))
+        members: list[ir.WeightedDestination] = []
+        causes: dict[ResourceRef, None] = {}
+        for index, spec in enumerate(specs):
+            where = place.at(index)
+            destination, codes, because = self._destination(
+                spec.destination, where.at("destination"), findings
+            )
+            edits = spec.options.header_manipulation if spec.options is not None else None
+            headers, header_codes = lower_edits(
+                edits, where.at("options", "headerManipulation"), findings
+            )
+            causes |= dict.fromkeys(because)
+            members.append(
+                ir.WeightedDestination(
+                    destination=destination,
+                    weight=spec.weight,
+                    headers=headers,
+                    faults=tuple(sorted({*codes, *header_codes})),
+                )
+            )
+        return Target(
+            action=ir.Split(members=tuple(members)), faults=tuple(faults), causes=tuple(causes)
+        )
+
+    def _destination(
+        self, spec: Destination, place: Place, findings: Findings
+    ) -> tuple[ir.Destination, Codes, Refs]:
+        name = spec.upstream.name
+        namespace = spec.upstream.namespace or findings.resource.ref.namespace
+        key = (namespace, name)
+        values = spec.subset.values if spec.subset is not None else {}
+        labels = tuple(sorted(values.items()))
+        destination = ir.Destination(cluster=names.cluster(*key), subset=labels)
+        cluster = self.clusters.get(key)
+        if cluster is not None:
+            codes = self._subset(cluster, key, labels, place.at("subset", "values"), findings)
+            return destination, codes, ()
+        ref = ResourceRef("Upstream", namespace, name)
+        if key in self.index.upstreams or ref in self.index.broken:
+            # The upstream has a finding of its own.
+            return destination, (rules.INVALID_UPSTREAM.code,), (ref,)
+        code = findings.add(
+            rules.UNKNOWN_UPSTREAM,
+            place.at("upstream", "name"),
+            f"upstream '{namespace}/{name}' does not exist",
+            help=similar_resource(ref, self.index),
+        )
+        return destination, (code,), ()
+
+    def _subset(
+        self, cluster: Cluster, key: Key, labels: Labels, place: Place, findings: Findings
+    ) -> Codes:
+        if not labels:
+            return ()
+        upstream = "/".join(key)
+        if cluster.subsets is None:
+            code = findings.add(
+                rules.NO_SUBSETS,
+                place,
+                f"upstream '{upstream}' has no subsets",
+                help=f"give it a 'subsetSpec' with a selector for {_listed(labels)}",
+            )
+            return (code,)
+        wanted = tuple(label for label, _ in labels)
+        choices = [selector.keys for selector in cluster.subsets.selectors]
+        if wanted not in choices:
+            listed = "; ".join(", ".join(f"'{label}'" for label in keys) for keys in choices)
+            known = {label for keys in choices for label in keys}
+            hints = [did_you_mean(label, known) for label in wanted if label not in known]
+            hint = next((hint for hint in hints if hint), "")
+            code = findings.add(
+                rules.UNKNOWN_SUBSET,
+                place,
+                f"upstream '{upstream}' has no subset selector for exactly {_listed(labels)}",
+                help=f"{hint}{'; ' if hint else ''}its selectors: {listed}",
+            )
+            return (code,)
+        self.subsets.append(SubsetUse(place=place, upstream=key, labels=labels))
+        return ()
+
+
+def _listed(labels: Labels) -> str:
+    return " and ".join(f"'{label}'" for label, _ in labels)
+
+
+def _has_faults(action: ir.Action | None) -> bool:
+    return isinstance(action, ir.Split) and any(member.faults for member in action.members)

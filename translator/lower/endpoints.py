@@ -1,0 +1,102 @@
+"""
+The endpoints of a Kubernetes Service.
+
+They come from its EndpointSlices, or from its Endpoints object if there is no slice. Their labels
+are those of the Pods behind them (gloo-behaviour 8.2 and 8.3, Kubernetes "EndpointSlices").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from translator.ir import Endpoint
+from translator.lower.addresses import canonical_ip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from translator.ir import Labels
+    from translator.resources import Index
+    from translator.resources.core import ServicePort, SlicePort, TargetRef
+
+_IP_FAMILIES = ("IPv4", "IPv6")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesEndpoints:
+    """Finds the endpoints of Services."""
+
+    index: Index
+    """Where Services, Pods and the rest are."""
+
+    def known(self, namespace: str, service: str) -> bool:
+        """Tell whether anything says which endpoints a Service has."""
+        key = (namespace, service)
+        return bool(self.index.endpoint_slices.get(key)) or key in self.index.endpoints
+
+    def of_service(
+        self,
+        namespace: str,
+        service: str,
+        port: ServicePort,
+        *,
+        selector: Mapping[str, str],
+        keys: Iterable[str],
+    ) -> tuple[Endpoint, ...]:
+        """
+        Find the endpoints of one port of a Service.
+
+        Args:
+            namespace: The namespace of the Service.
+            service: Its name.
+            port: The port.
+            selector: Labels that a Pod must have.
+            keys: Labels that each endpoint is to have, if only with an empty value.
+        """
+        empty = dict.fromkeys(keys, "")
+        found: set[Endpoint] = set()
+        for address, number, target in self._addresses(namespace, service, port):
+            labels = self._labels(namespace, address, target)
+            if all(labels.get(key) == value for key, value in selector.items()):
+                labelled: Labels = tuple(sorted((empty | dict(labels)).items()))
+                found.add(Endpoint(address=canonical_ip(address), port=number, labels=labelled))
+        return tuple(sorted(found, key=lambda it: (it.address, it.port, it.labels)))
+
+    def _addresses(
+        self, namespace: str, service: str, port: ServicePort
+    ) -> Iterator[tuple[str, int, TargetRef | None]]:
+        """Yield addresses that are ready, with the port and what is behind them."""
+        slices = self.index.endpoint_slices.get((namespace, service), ())
+        for piece in slices:
+            number = _port_number(piece.spec.ports, port.name)
+            if number is None or piece.spec.address_type not in _IP_FAMILIES:
+                continue
+            for endpoint in piece.spec.endpoints:
+                if endpoint.conditions.ready is not False and endpoint.addresses:
+                    # The addresses of one endpoint are fungible (Kubernetes API reference).
+                    yield endpoint.addresses[0], number, endpoint.target_ref
+        if slices or (namespace, service) not in self.index.endpoints:
+            return
+        for subset in self.index.endpoints[namespace, service].spec.subsets:
+            number = _port_number(subset.ports, port.name)
+            if number is not None:
+                for entry in subset.addresses:
+                    yield entry.ip, number, entry.target_ref
+
+    def _labels(self, namespace: str, address: str, target: TargetRef | None) -> Mapping[str, str]:
+        if target is not None and target.kind in {"Pod", ""} and target.name:
+            pod = self.index.pods.get((target.namespace or namespace, target.name))
+            return pod.labels if pod is not None else {}
+        pod = self.index.pods_by_ip.get(address)
+        return pod.labels if pod is not None and pod.ref.namespace == namespace else {}
+
+
+def _port_number(ports: Sequence[SlicePort], name: str) -> int | None:
+    """Find a port by its name; a single port without a name is any port, as in Gloo."""
+    for port in ports:
+        if port.name == name:
+            return port.port
+    if len(ports) == 1 and not ports[0].name:
+        return ports[0].port
+    return None

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from translator import ir
+from translator.lower.delegation import Delegation
+from translator.lower.destinations import Destinations
+from translator.lower.findings import Findings, Place, finish
+from translator.lower.gateways import lower_gateways, lower_listeners, report_unattached
+from translator.lower.shadows import find_shadows
+from translator.lower.subsets import check_subsets
+from translator.lower.tables import lower_table
+from translator.lower.upstreams import lower_upstreams
+from translator.lower.virtual_hosts import HostDraft, expand, own_domains
+from translator.report import rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from translator.lower.delegation import FlatRoute
+    from translator.lower.findings import Blame, Finding
+    from translator.lower.tables import TableDraft
+    from translator.lower.upstreams import Upstreams
+    from translator.report import Diagnostic, ResourceRef
+    from translator.resources import Index, Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Affected:
+    """A route, or a whole resource, that is invalid because of another resource."""
+
+    resource: ResourceRef
+    """Who suffers."""
+    route: str
+    """The name or place of the route; empty for the whole resource."""
+    cause: ResourceRef
+    """Who holds the mistake."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lowered:
+    """What some resources mean."""
+
+    proxies: tuple[ir.Proxy, ...]
+    """Sorted by name; their routes may be invalid."""
+    diagnostics: tuple[Diagnostic, ...]
+    """Every mistake, once, sorted by place."""
+    affected: tuple[Affected, ...]
+    """Sorted."""
+
+
+def lower(index: Index) -> Lowered:
+    """
+    Lower resources to what each proxy is to do.
+
+    A route with a mistake stays in the result and carries the mistake's code; what is served in
+    its place is for others to decide. Nothing depends on the order of the resources.
+    """
+    found: list[Finding] = []
+    upstreams = lower_upstreams(index)
+    destinations = Destinations(index=index, clusters=upstreams.clusters)
+    destinations.lower_groups()
+    tables = {
+        key: lower_table(resource, resource.spec.routes, Place(resource, _TABLE), destinations)
+        for key, resource in index.route_tables.items()
+    }
+    services = {
+        key: lower_table(
+            resource,
+            resource.spec.virtual_host.routes if resource.spec.virtual_host is not None else (),
+            Place(resource, _VIRTUAL_SERVICE),
+            destinations,
+        )
+        for key, resource in index.virtual_services.items()
+    }
+    delegation = Delegation(index=index, tables=tables)
+    delegation.find_targets([*services.values(), *tables.values()])
+    flat = {key: delegation.flatten(table) for key, table in services.items()}
+    hosts: dict[Key, HostDraft] = {}
+    for key, resource in index.virtual_services.items():
+        entries = expand(flat[key])
+        found += find_shadows(entries)
+        hosts[key] = HostDraft(
+            resource=resource,
+            domains=own_domains(resource, found),
+            routes=tuple(entry.route for entry in entries),
+        )
+    gateways = lower_gateways(index, found)
+    attached = report_unattached(index, gateways, found)
+    listeners = lower_listeners(gateways, hosts, found)
+    _report_unreached(tables, services, delegation, index, found)
+    for table in (*tables.values(), *services.values()):
+        found += table.found
+    found += [*upstreams.found, *destinations.found, *delegation.found]
+    found += check_subsets(destinations.subsets, upstreams.clusters, upstreams.endpoints)
+    invalid = [route for key in services if key in attached for route in flat[key] if _bad(route)]
+    return Lowered(
+        proxies=tuple(
+            _proxy(
+                name,
+                tuple(draft.listener for draft in drafts),
+                tuple(draft.routes for draft in drafts),
+                upstreams,
+            )
+            for name, drafts in listeners.items()
+        ),
+        diagnostics=tuple(finish(found, _not_served(invalid))),
+        affected=_affected(flat.values(), upstreams),
+    )
+
+
+_TABLE = ("spec", "routes")
+_VIRTUAL_SERVICE = ("spec", "virtualHost", "routes")
+
+
+def _proxy(
+    name: str,
+    listeners: tuple[ir.Listener, ...],
+    configurations: tuple[ir.RouteConfiguration, ...],
+    upstreams: Upstreams,
+) -> ir.Proxy:
+    return ir.Proxy(
+        name=name,
+        listeners=tuple(sorted(listeners, key=lambda listener: listener.name)),
+        route_configurations=tuple(sorted(configurations, key=lambda routes: routes.name)),
+        clusters=tuple(sorted(upstreams.clusters.values(), key=lambda cluster: cluster.name)),
+        load_assignments=tuple(
+            sorted(upstreams.assignments, key=lambda assignment: assignment.cluster)
+        ),
+    )
+
+
+def _bad(route: FlatRoute) -> bool:
+    if route.faults or route.action is None:
+        return True
+    return isinstance(route.action, ir.Split) and any(
+        member.faults for member in route.action.members
+    )
+
+
+def _not_served(invalid: Iterable[FlatRoute]) -> dict[Blame, list[ir.Match]]:
+    """Tell which requests suffer from what."""
+    matches: dict[Blame, list[ir.Match]] = {}
+    for route in invalid:
+        blames = [(route.draft.owner, route.draft.label), *((ref, "") for ref in route.causes)]
+        for blame in blames:
+            matches.setdefault(blame, []).extend(route.plain_matches)
+    return matches
+
+
+def _affected(hosts: Iterable[Iterable[FlatRoute]], upstreams: Upstreams) -> tuple[Affected, ...]:
+    affected = {
+        Affected(resource=route.draft.owner, route=route.draft.label, cause=cause)
+        for routes in hosts
+        for route in routes
+        for cause in route.causes
+    }
+    affected |= {
+        Affected(resource=resource, route="", cause=cause) for resource, cause in upstreams.causes
+    }
+    return tuple(sorted(affected))
+
+
+def _report_unreached(
+    tables: Mapping[Key, TableDraft],
+    services: Mapping[Key, TableDraft],
+    delegation: Delegation,
+    index: Index,
+    found: list[Finding],
+) -> None:
+    """
+    Warn of route tables that no virtual service leads to.
+
+    While something that might lead there cannot be read, nothing is reported.
+    """
+    if any(ref.kind in {"VirtualService", "RouteTable"} for ref in index.broken):
+        return
+    drafts = [*services.values(), *tables.values()]
+    if any(route.may_delegate for table in drafts for route in table.routes):
+        return
+    reached = delegation.reached_from(services.values())
+    for key, table in tables.items():
+        if key not in reached:
+            Findings(table.resource, found=found).add(
+                rules.UNREACHED_ROUTE_TABLE,
+                Place(table.resource, ("metadata", "name")),
+                "no virtual service leads to this route table",
+                help="delegate to it by 'ref', or give it labels that a selector wants",
+                effect="none of its routes is served",
+            )

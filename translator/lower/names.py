@@ -1,0 +1,84 @@
+"""The names of Envoy's resources and of their sources; decided here and nowhere else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from translator.ir import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from translator.report import ResourceRef
+
+
+def source(ref: ResourceRef, route: str = "") -> Source:
+    """Name a resource, or one of its routes, in the IR."""
+    return Source(kind=ref.kind, namespace=ref.namespace, name=ref.name, route=route)
+
+
+def cluster(namespace: str, name: str) -> str:
+    """Name the cluster of an upstream, as Gloo does; Kubernetes names hold no underscore."""
+    return f"{name}_{namespace}"
+
+
+def listener(address: str, port: int) -> str:
+    """Name the listener on an address."""
+    return f"listener-{address}-{port}"
+
+
+def route_configuration(listener: str) -> str:
+    """Name the route configuration of a listener."""
+    return f"{listener}-routes"
+
+
+def virtual_host(ref: ResourceRef) -> str:
+    """Name the virtual host of a virtual service."""
+    return f"{ref.namespace}_{ref.name}"
+
+
+def route_labels(names: Iterable[str]) -> list[str]:
+    """
+    Label the routes of one table: by name, or by place if there is no name or it is taken.
+
+    A label depends on nothing outside its table, so that an edit elsewhere renames no route.
+    """
+    labels: list[str] = []
+    taken: set[str] = set()
+    for index, name in enumerate(names):
+        label = name if name and name not in taken else f"{name}#{index}"
+        taken.add(label)
+        labels.append(label)
+    return labels
+
+
+def route(owner: ResourceRef, label: str) -> str:
+    """Name a route of a table."""
+    return f"{owner.namespace}/{owner.name}/{label}"
+
+
+def envoy_routes(routes: Sequence[tuple[str, tuple[str, ...], int]]) -> list[str]:
+    """
+    Name the Envoy routes of one virtual host, each uniquely.
+
+    Args:
+        routes: For each route as written its name, the names of the routes that delegate to it
+            from the top, and how many matchers it has.
+
+    The way from the top is part of a name only where a table is reached twice, and the place of a
+    matcher only where a route has several.
+    """
+    plain = Counter(name for name, _, _ in routes)
+    names: list[str] = []
+    taken: set[str] = set()
+    for name, via, matchers in routes:
+        full = f"{name}@{'@'.join(reversed(via))}" if plain[name] > 1 and via else name
+        for index in range(matchers):
+            candidate = f"{full}/{index}" if matchers > 1 else full
+            # Authors may give names that look like ours.
+            while candidate in taken:
+                candidate += "'"
+            taken.add(candidate)
+            names.append(candidate)
+    return names

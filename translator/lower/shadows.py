@@ -1,0 +1,237 @@
+"""
+Routes that no request ever reaches, because an earlier one takes them all.
+
+A finding is made only if it can be proved: each condition of the earlier route follows from the
+conditions of the later one. To stay far from comparing every pair, earlier routes are found by
+their path and by one of their conditions.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from translator.ir import HeaderMatch, PathKind, ValueKind
+from translator.lower.findings import Findings
+from translator.lower.regexes import full_match, literal_prefix
+from translator.report import rules
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator
+
+    from translator.ir import Match, PathMatch, QueryMatch, Route
+    from translator.lower.findings import Finding, Place
+    from translator.lower.tables import RouteDraft
+
+_Bucket: TypeAlias = "dict[Hashable, list[Entry]]"
+"""Routes of one path, by one condition that each of them has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One Envoy route, and where it was written."""
+
+    route: Route
+    draft: RouteDraft
+    place: Place
+
+
+@dataclass(slots=True)
+class _Earlier:
+    """The routes so far, by path."""
+
+    prefixes: dict[str, _Bucket] = field(default_factory=dict)
+    any_case_prefixes: dict[str, _Bucket] = field(default_factory=dict)
+    exacts: dict[str, _Bucket] = field(default_factory=dict)
+    any_case_exacts: dict[str, _Bucket] = field(default_factory=dict)
+    regexes: dict[str, _Bucket] = field(default_factory=dict)
+    regexes_by_prefix: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
+
+    def add(self, entry: Entry) -> None:
+        path = entry.route.match.path
+        caseless = path.value.lower() == path.value.upper()
+        stores: list[tuple[dict[str, _Bucket], str]] = []
+        match path.kind:
+            case PathKind.PREFIX:
+                if path.case_sensitive:
+                    stores.append((self.prefixes, path.value))
+                if caseless or not path.case_sensitive:
+                    stores.append((self.any_case_prefixes, path.value.lower()))
+            case PathKind.EXACT:
+                if path.case_sensitive:
+                    stores.append((self.exacts, path.value))
+                if caseless or not path.case_sensitive:
+                    stores.append((self.any_case_exacts, path.value.lower()))
+            case PathKind.REGEX:
+                stores.append((self.regexes, path.value))
+                self.regexes_by_prefix[literal_prefix(path.value)][path.value] = None
+        for store, key in stores:
+            bucket = store.setdefault(key, {})
+            bucket.setdefault(_bucket_key(entry.route.match), []).append(entry)
+
+    def covering(self, path: PathMatch) -> Iterator[_Bucket]:
+        """Yield the routes whose condition on the path follows from another."""
+        if path.kind is PathKind.REGEX:
+            if path.value in self.regexes:
+                yield self.regexes[path.value]
+            # Everything that the expression matches begins with this.
+            yield from self._prefixes_of(literal_prefix(path.value), case_sensitive=True)
+            return
+        yield from self._prefixes_of(path.value, case_sensitive=path.case_sensitive)
+        if path.kind is PathKind.PREFIX:
+            return
+        if path.value.lower() in self.any_case_exacts:
+            yield self.any_case_exacts[path.value.lower()]
+        if path.case_sensitive:
+            if path.value in self.exacts:
+                yield self.exacts[path.value]
+            yield from self._regexes_of(path.value)
+
+    def _prefixes_of(self, value: str, *, case_sensitive: bool) -> Iterator[_Bucket]:
+        lowered = value.lower()
+        for length in range(1, len(value) + 1):
+            if case_sensitive and value[:length] in self.prefixes:
+                yield self.prefixes[value[:length]]
+            if lowered[:length] in self.any_case_prefixes:
+                yield self.any_case_prefixes[lowered[:length]]
+
+    def _regexes_of(self, value: str) -> Iterator[_Bucket]:
+        for length in range(len(value) + 1):
+            for regex in self.regexes_by_prefix.get(value[:length], ()):
+                if full_match(regex, value):
+                    yield self.regexes[regex]
+
+
+def find_shadows(entries: Iterable[Entry]) -> list[Finding]:
+    """
+    Find the valid routes of one virtual host that earlier valid ones hide.
+
+    Args:
+        entries: The routes, in the order in which Envoy tries them.
+    """
+    found: list[Finding] = []
+    earlier = _Earlier()
+    for entry in entries:
+        if not entry.route.valid:
+            continue
+        cover = _cover(entry, earlier)
+        if cover is not None:
+            _report(entry, cover, found)
+        earlier.add(entry)
+    return found
+
+
+def _cover(entry: Entry, earlier: _Earlier) -> Entry | None:
+    match = entry.route.match
+    keys = [(), *_keys_of(match)]
+    for bucket in earlier.covering(match.path):
+        for key in keys:
+            for other in bucket.get(key, ()):
+                if _same_route(entry, other):
+                    continue
+                if _conditions_cover(other.route.match, match):
+                    return other
+    return None
+
+
+def _same_route(one: Entry, other: Entry) -> bool:
+    """Tell whether two Envoy routes come from one route as written: no matcher is too many then."""
+    return one.draft.owner == other.draft.owner and one.draft.label == other.draft.label
+
+
+def _bucket_key(match: Match) -> Hashable:
+    """Choose one condition of a matcher; whatever it covers is found by one of its conditions."""
+    for header in match.headers:
+        if not header.invert and header.kind is ValueKind.EXACT:
+            return "header", header.name, header.value
+    for header in match.headers:
+        return "header", header.name
+    for parameter in match.query:
+        return "query", parameter.name
+    return ()
+
+
+def _keys_of(match: Match) -> Iterator[Hashable]:
+    for header in match.headers:
+        yield "header", header.name
+        if not header.invert and header.kind is ValueKind.EXACT:
+            yield "header", header.name, header.value
+    for parameter in match.query:
+        yield "query", parameter.name
+
+
+def _conditions_cover(earlier: Match, later: Match) -> bool:
+    """Tell whether the later conditions, paths aside, imply the earlier ones."""
+    if earlier.methods and not (later.methods and set(later.methods) <= set(earlier.methods)):
+        return False
+    return all(
+        any(_implies(theirs, header) for theirs in later.headers) for header in earlier.headers
+    ) and all(
+        any(_implies_query(theirs, parameter) for theirs in later.query)
+        for parameter in earlier.query
+    )
+
+
+def _implies(given: HeaderMatch, wanted: HeaderMatch) -> bool:
+    if given == wanted:
+        return True
+    if given.name != wanted.name:
+        return False
+    if given.invert:
+        # Only "the header is absent" says something about other conditions.
+        return given.kind is ValueKind.PRESENT and wanted.invert
+    matches = _value_matches(given, wanted)
+    if wanted.invert:
+        return matches is False
+    return matches is True
+
+
+def _implies_query(given: QueryMatch, wanted: QueryMatch) -> bool:
+    return given == wanted or (given.name == wanted.name and _value_matches(given, wanted) is True)
+
+
+def _value_matches(
+    given: HeaderMatch | QueryMatch, wanted: HeaderMatch | QueryMatch
+) -> bool | None:
+    """
+    Tell whether all values that fulfil one condition fulfil another, both taken without `invert`.
+
+    Returns:
+        True if all do, False if none does, None if that is not known.
+    """
+    if wanted.kind is ValueKind.PRESENT:
+        return True
+    if given.kind is ValueKind.EXACT:
+        if wanted.kind is ValueKind.EXACT:
+            return given.value == wanted.value
+        return full_match(wanted.value, given.value)
+    if given.kind is wanted.kind is ValueKind.REGEX and given.value == wanted.value:
+        return True
+    return None
+
+
+def _report(entry: Entry, cover: Entry, found: list[Finding]) -> None:
+    findings = Findings(entry.place.resource, entry.draft.label, found)
+    owner, label = cover.draft.owner, cover.draft.label
+    whose = f"route '{label}' of {owner}"
+    duplicate = _same_match(entry.route.match, cover.route.match)
+    findings.add(
+        rules.DUPLICATE_ROUTE if duplicate else rules.SHADOWED_ROUTE,
+        entry.place,
+        f"the matcher is that of {whose}, which comes first"
+        if duplicate
+        else f"every request that matches is taken by {whose}, which comes first",
+        help=f"it matches {cover.route.match}",
+        effect=f"no request to {entry.route.match} takes this route",
+        related=(("the earlier route", cover.place.value),),
+    )
+
+
+def _same_match(one: Match, other: Match) -> bool:
+    return (
+        one.path == other.path
+        and one.methods == other.methods
+        and set(one.headers) == set(other.headers)
+        and set(one.query) == set(other.query)
+    )
