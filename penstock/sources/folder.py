@@ -15,7 +15,7 @@ from penstock.sources.reader import QUIET, FolderReader
 from penstock.sources.source import Observation, Outage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from penstock.sources.reader import FolderReading
@@ -81,7 +81,7 @@ class FolderSource:
         self._asked = True
         self._look_again()
 
-    async def events(self) -> AsyncIterator[SourceEvent]:
+    async def events(self) -> AsyncGenerator[SourceEvent, None]:
         """Yield what the folder holds whenever that changes."""
         async with Lookout(self._look_again, self._watch_failed) as lookout:
             self._look_again()  # for what happened since `first`, and to know what to watch

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from penstock.errors import SourceError
     from translator.pipeline import Inputs
@@ -51,7 +51,7 @@ class Source(Protocol):
             SourceError: There is nothing to start with.
         """
 
-    def events(self) -> AsyncIterator[SourceEvent]:
+    def events(self) -> AsyncGenerator[SourceEvent, None]:
         """
         Yield what is read whenever it differs from what was read before, for ever.
 
