@@ -1,0 +1,215 @@
+"""Laws of order that hold in both protocols."""
+
+import pytest
+from conversation import CDS, EDS, LDS, RDS, Delta, Sotw, said, world
+
+A = world("a", routes={"r": "a"})
+AB = world("a b", routes={"r": "a b"})
+B = world("b", routes={"r": "b"})
+
+both = pytest.mark.parametrize("make", [Sotw, Delta])
+
+
+def of(type_url, responses):
+    return [r for r in responses if r.type_url == type_url]
+
+
+def acked(client, responses):
+    """Accept responses in turn, and return what comes next."""
+    names = {EDS: ["a", "b"], RDS: ["r"]}
+    return [after for r in responses for after in client.ack(r, *names.get(r.type_url, ()))]
+
+
+@both
+def test_rule_78_order_of_types(make):
+    """Clusters, their endpoints, listeners and routes are sent in this order."""
+    client = make(A).start("r")
+    edits = dict.fromkeys(("CDS a", "EDS a", "LDS l", "RDS r"), "2")
+
+    first = client.publish(world("a", routes={"r": "a"}, edits=edits))
+    then = client.ack(first[0])
+
+    assert ["CDS a", "EDS a"] == said(first)
+    assert ["LDS l", "RDS r"] == said(then)
+
+
+@both
+def test_rule_79_endpoints_behind_clusters(make):
+    """A changed cluster brings its endpoints, unchanged and unasked, in the same breath."""
+    client = make(AB).start("r")
+
+    changed = client.publish(world("a b", routes={"r": "a b"}, edits={"CDS b": "2"}))
+
+    assert "EDS b" == said(changed)[1]
+    assert [AB.get(EDS, "b").body] == [r.body for r in changed[1].resources]
+
+
+@both
+def test_rule_79_shared_endpoints(make):
+    """A new cluster on endpoints that the client has brings them again."""
+    client = make(world("a@s")).start()
+
+    assert "EDS s" == said(client.publish(world("a@s b@s")))[1]
+
+
+@both
+def test_rule_79_even_while_endpoints_are_in_flight(make):
+    """Endpoints behind a cluster do not wait for the verdict on endpoints before."""
+    client = make(AB).start("r")
+    client.publish(world("a b", routes={"r": "a b"}, edits={"EDS a": "2"}))
+
+    after = client.publish(world("a b", routes={"r": "a b"}, edits={"CDS a": "2"}))
+
+    assert "EDS a" in said(after)
+
+
+@both
+def test_rule_80_routes_wait_for_clusters(make):
+    """A route to a new cluster is sent when the client has acknowledged the cluster."""
+    client = make(A).start("r")
+
+    clusters = client.publish(AB)
+    meanwhile = of(RDS, client.ack(clusters[1], "a", "b"))
+    then = client.ack(clusters[0])
+
+    assert "RDS r" not in said(clusters)
+    assert [] == meanwhile
+    assert ["RDS r"] == said(then)
+
+
+@both
+def test_rule_80_not_for_ever(make):
+    """A client that never acknowledges a cluster gets its routes after the deadline."""
+    client = make(A).start("r")
+    client.publish(AB)
+
+    assert client.stream.deadline <= 20.0
+    assert [] == of(RDS, client.wait(19))
+    assert ["RDS r"] == said(of(RDS, client.wait(1)))
+    assert [] == client.wait(1000)
+
+
+@both
+def test_rule_80_routes_to_known_clusters_do_not_wait(make):
+    """A change of weights is sent at once, whatever becomes of other clusters."""
+    client = make(A).start("r")
+
+    at_once = client.publish(world("a z", routes={"r": "a"}, edits={"RDS r": "2"}))
+
+    assert "RDS r" in said(at_once)
+
+
+@both
+def test_rule_80_first_routes_do_not_wait(make):
+    """A client that has no routes yet is given them at once."""
+    client = make(A)
+    client.ask(CDS)
+
+    assert ["RDS r"] == said(client.ask(RDS, "r"))
+
+
+@both
+def test_rule_80_new_listener_waits(make):
+    """A changed listener waits for the clusters of its new routes."""
+    client = make(A).start("r")
+
+    clusters = client.publish(world("a b", routes={"r": "a", "s": "b"}))
+    then = client.ack(clusters[0])
+
+    assert [] == of(LDS, clusters)
+    assert ["LDS l"] == said(then)
+
+
+@both
+def test_rule_80_refused_cluster(make):
+    """A NACK does not open the barrier for a new cluster; the deadline does."""
+    client = make(A).start("r")
+    clusters = client.publish(AB)
+
+    refused = client.nack(clusters[0], text="Error adding/updating cluster(s) b: no")
+
+    assert [] == of(RDS, refused)
+    assert ["RDS r"] == said(of(RDS, client.wait(20)))
+
+
+@both
+def test_rule_80_refused_update(make):
+    """After a refused update the client still has a cluster to route to."""
+    client = make(A).start("r")
+    edits = {"CDS a": "bad", "RDS r": "2"}
+    clusters = client.publish(world("a", routes={"r": "a"}, edits=edits))
+
+    refused = client.nack(clusters[0], text="Error adding/updating cluster(s) a: no")
+
+    assert ["RDS r"] == said(refused)
+
+
+@both
+def test_rule_81_endpoints_do_not_wait(make):
+    """Endpoints never wait for the acknowledgement of clusters."""
+    client = make(A)
+    client.ask(CDS)
+
+    after = client.publish(AB) + client.ask(EDS, "a", "b")
+
+    assert "EDS b" in said(of(EDS, after))
+
+
+@both
+def test_rule_86_routes_of_a_removed_listener(make):
+    """A client that goes on asking for the routes of a removed listener is left alone."""
+    client = make(A).start("r")
+
+    gone = client.publish(world("a")) + client.wait(100)
+
+    assert not [r for r in of(RDS, gone) if r.resources]
+
+
+@both
+def test_rule_88_clusters_outlive_their_routes(make):
+    """A removed cluster stays until the client has acknowledged routes without it."""
+    client = make(A).start("r")
+
+    clusters = client.publish(B)
+    routes = of(RDS, acked(client, clusters))
+    last = acked(client, routes)
+
+    assert {"sotw": "CDS a b", "delta": "CDS b"}[kind(client)] == said(clusters)[0]
+    assert ["RDS r"] == said(routes)
+    assert {"sotw": "CDS b", "delta": "CDS -a"}[kind(client)] == said(last)[0]
+
+
+@both
+def test_rule_88_not_for_ever(make):
+    """A client that never acknowledges its routes loses the removed cluster after the deadline."""
+    client = make(A).start("r")
+    acked(client, client.publish(B))
+
+    removed = client.wait(19.9) + client.wait(0.1)
+
+    assert {"sotw": "CDS b", "delta": "CDS -a"}[kind(client)] in said(removed)
+    assert client.stream.deadline is None or client.stream.deadline > client.clock()
+
+
+@both
+def test_rule_88_unused_clusters_go_at_once(make):
+    """A cluster that no route of the client needs is removed in the same response."""
+    client = make(world("a x", routes={"r": "a"})).start("r")
+
+    removed = client.publish(A)
+
+    assert {"sotw": "CDS a", "delta": "CDS -x"}[kind(client)] == said(removed)[0]
+
+
+@both
+def test_rule_88_endpoints_outlive_too(make):
+    """The endpoints of a cluster that stays for a while are not removed either."""
+    client = make(A).start("r")
+
+    meanwhile = client.publish(B)
+
+    assert ["EDS b"] == said(of(EDS, meanwhile))
+
+
+def kind(client):
+    return type(client).__name__.lower()

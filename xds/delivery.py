@@ -1,0 +1,165 @@
+"""What one client was sent of one type, what is under way, and what it said to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from xds.subscription import Subscription
+from xds.types import COLLECTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from xds.snapshot import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long, in seconds, one thing may wait for another."""
+
+    barrier: float = 20.0
+    """
+    Routes and listeners, for the client to acknowledge the clusters they need. Envoy gives up
+    waiting for endpoints after 15 s by default and acknowledges then.
+    """
+    prune: float = 20.0
+    """Removed clusters, for the client to acknowledge the routes that do without them."""
+    in_flight: float = 25.0
+    """An update, for the verdict on the one before; clusters may rightly take 15 s."""
+    doubt: float = 5.0
+    """
+    A request, for the acknowledgement of a response that was sent ahead of it. A client that was
+    not ready for the response has dropped it without a word.
+    """
+
+
+@dataclass(slots=True, kw_only=True)
+class Sent:
+    """A response without a verdict yet."""
+
+    version: str
+    resources: Mapping[str, Resource]
+    removed: tuple[str, ...]
+    at: float
+    """When it was made."""
+    doubted_at: float | None = None
+    """When the client asked for what is in here, as if it had not got it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """The last NACK of a type, while nothing newer has been acknowledged."""
+
+    version: str
+    """The version of the response."""
+    names: tuple[str, ...]
+    """The resources at fault; empty while that is being found out."""
+    text: str
+    """The client's words, cleaned."""
+    at: float
+    """When it came, by the stream's clock."""
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """
+    The state of one type on one stream.
+
+    It dies with the stream (rules 9, 10, 12): nonces and what a client has got mean nothing on
+    another one.
+    """
+
+    type_url: str
+    subscription: Subscription = field(init=False)
+    started: bool = False
+    """Whether the client has asked for the type on this stream."""
+    resumed: bool = False
+    """Whether the client came with resources of this type from an earlier stream."""
+    held: dict[str, str | None] = field(default_factory=dict)
+    """
+    The version that the client was sent of each resource, or said it has; None where it was told
+    that there is none.
+    """
+    acked: dict[str, Resource] = field(default_factory=dict)
+    """What it has acknowledged."""
+    rejected: dict[str, str] = field(default_factory=dict)
+    """The version that it refused, by name."""
+    in_flight: dict[str, Sent] = field(default_factory=dict)
+    """Responses by nonce, oldest first."""
+    owed: set[str] = field(default_factory=set)
+    """Names that the client has asked for just now: to be answered whatever else waits."""
+    answer_owed: bool = False
+    """Whether to answer even if there is nothing to say."""
+    ahead: set[str] = field(default_factory=set)
+    """Names that the client will ask for, since something it is being sent refers to them."""
+    apart: set[str] = field(default_factory=set)
+    """Names that are to be sent in a response of their own, to find out which one is refused."""
+    dirty: bool = False
+    """Whether anything may have to be sent."""
+    waiting: bool = False
+    """Whether something was held back and has to be looked at again."""
+    last_nonce: str = ""
+    sent_version: str = ""
+    acked_version: str = ""
+    rejection: Rejection | None = None
+
+    def __post_init__(self) -> None:
+        self.subscription = Subscription(collection=self.type_url in COLLECTIONS)
+
+    def record(self, nonce: str, sent: Sent) -> None:
+        """Note a response that goes out."""
+        self.in_flight[nonce] = sent
+        self.last_nonce = nonce
+        self.sent_version = sent.version
+
+    def lost(self, deadline: float) -> None:
+        """Give up on responses that were made before a time: their verdict is not awaited."""
+        self.in_flight = {
+            nonce: sent for nonce, sent in self.in_flight.items() if sent.at > deadline
+        }
+
+    def settle(self, nonce: str) -> tuple[Sent, tuple[Sent, ...]]:
+        """Take out the response with this nonce, and those before it, which it settles too."""
+        nonces = list(self.in_flight)
+        older = tuple(self.in_flight.pop(each) for each in nonces[: nonces.index(nonce)])
+        return self.in_flight.pop(nonce), older
+
+    def under_way(self, name: str) -> Sent | None:
+        """Return the newest response without a verdict that has a resource of this name."""
+        for sent in reversed(self.in_flight.values()):
+            if name in sent.resources:
+                return sent
+        return None
+
+    def busy(self, since: float) -> bool:
+        """
+        Tell whether the client has resources to judge that were sent after a time.
+
+        Removals do not count: a client that has unsubscribed meanwhile never answers them.
+        """
+        return any(sent.at > since and sent.resources for sent in self.in_flight.values())
+
+    def holds(self, name: str) -> bool:
+        """Tell whether the client may be using a resource of this name."""
+        return self.resumed or self.held.get(name) is not None
+
+    def repeat(self, names: Iterable[str]) -> None:
+        """Have resources sent again if they are wanted."""
+        for name in names:
+            self.held.pop(name, None)
+        self.dirty = True
+
+    def forget_unwanted(self) -> None:
+        """Forget what the client has unsubscribed from (rule 30)."""
+        wants = self.subscription.wants
+        for kept in (self.held, self.acked, self.rejected):
+            for name in [name for name in kept if not wants(name)]:
+                del kept[name]
+        self.owed = {name for name in self.owed if wants(name)}
+
+    def in_use(self) -> Iterator[Resource]:
+        """Yield each resource that the client uses or may begin to use any moment."""
+        yield from self.acked.values()
+        for sent in self.in_flight.values():
+            yield from sent.resources.values()

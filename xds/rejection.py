@@ -1,0 +1,33 @@
+"""What the text of a NACK tells."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# protobuf puts a varying marker before a message that it prints, so that nobody compares texts.
+_MARKER: Final = re.compile(r"\bgoo\.gle/debug\w*")
+
+
+def clean(text: str) -> str:
+    """Return the text of a NACK without what differs from one time to the next (rule 99)."""
+    return " ".join(_MARKER.sub(" ", text).split())
+
+
+def culprits(text: str, names: Iterable[str]) -> frozenset[str]:
+    """
+    Return which of the resources the text blames by name; none if it does not say.
+
+    Rule 100: Envoy lists the clusters or listeners that it refused, each with a reason, as
+    `Error adding/updating cluster(s) one: reason, two: reason`, and has applied the others.
+    Routes, endpoints and whatever does not decode are refused without a name.
+    """
+    head, separator, reasons = text.partition("(s) ")
+    if not separator or not head.startswith("Error adding/updating"):
+        return frozenset()
+    return frozenset(
+        name for name in names if reasons.startswith(f"{name}: ") or f", {name}: " in reasons
+    )

@@ -1,0 +1,137 @@
+"""
+Make before break: what of a snapshot a client is given now, and what has to wait.
+
+Envoy acknowledges clusters when they are warm, and does not warm routes: a route to a cluster that
+is not there answers 503 (rules 80, 87). So an update that adds and removes clusters goes out as
+
+    all clusters, old and new, and their endpoints
+    -> the client acknowledges them
+    -> listeners and routes
+    -> the client acknowledges them
+    -> the clusters that nothing needs any more are removed
+
+and no step waits for ever: an acknowledgement may be skipped (rules 80 to 82, 88).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from xds.delivery import Delivery, Timing
+    from xds.snapshot import Resource, Snapshot
+
+_WAIT_FOR_CLUSTERS: Final = frozenset({LISTENER, ROUTE_CONFIGURATION})
+
+
+class Sequence:
+    """The sequencer of one stream."""
+
+    def __init__(self, deliveries: Mapping[str, Delivery], timing: Timing) -> None:
+        self._deliveries = deliveries
+        self._timing = timing
+        self._waiting_since: dict[tuple[str, str], float] = {}
+        """When a listener or route configuration began to wait for clusters."""
+        self._lingering_since: dict[str, float] = {}
+        """When a removed cluster began to wait for routes."""
+
+    def view(self, snapshot: Snapshot, type_url: str, now: float) -> Mapping[str, Resource]:
+        """Return what the client may have of a type at this moment, by name, sorted."""
+        resources = snapshot.resources(type_url)
+        if type_url not in {CLUSTER, LOAD_ASSIGNMENT}:
+            return resources
+        lingering = self._lingering(snapshot, now)
+        if type_url == LOAD_ASSIGNMENT:
+            lingering = self._endpoints_of(lingering)
+        if not lingering:
+            return resources
+        return dict(sorted({**lingering, **resources}.items()))
+
+    def lingers(self, type_url: str) -> bool:
+        """Tell whether a view of this type has more than the snapshot."""
+        return bool(self._lingering_since) and type_url in {CLUSTER, LOAD_ASSIGNMENT}
+
+    def holds_back(self, snapshot: Snapshot, resource: Resource, now: float) -> bool:
+        """
+        Tell whether a changed listener or route configuration has to wait for clusters.
+
+        A client that has nothing yet of that name is not kept waiting: it has no traffic to
+        lose, and a listener that waits for its first routes would soon start without them.
+        """
+        if resource.type_url not in _WAIT_FOR_CLUSTERS:
+            return False
+        key = resource.type_url, resource.name
+        if not self._lacks_clusters(snapshot, resource):
+            self._waiting_since.pop(key, None)
+            return False
+        return now < self._waiting_since.setdefault(key, now) + self._timing.barrier
+
+    def sent(self, resource: Resource) -> None:
+        """Note that a resource went out, so that its next version may wait anew."""
+        self._waiting_since.pop((resource.type_url, resource.name), None)
+
+    def deadlines(self) -> Iterator[float]:
+        """Yield when something will have waited long enough."""
+        for since in self._waiting_since.values():
+            yield since + self._timing.barrier
+        for since in self._lingering_since.values():
+            yield since + self._timing.prune
+
+    def _lacks_clusters(self, snapshot: Snapshot, resource: Resource) -> bool:
+        if resource.type_url == LISTENER:
+            routes = snapshot.resources(ROUTE_CONFIGURATION)
+            held = self._deliveries[LISTENER].holds(resource.name)
+            needed = {
+                cluster
+                for name in resource.requires
+                if name in routes
+                for cluster in routes[name].requires
+            }
+        else:
+            held = self._deliveries[ROUTE_CONFIGURATION].holds(resource.name)
+            needed = set(resource.requires)
+        return held and not all(self._ready(snapshot, name) for name in needed)
+
+    def _ready(self, snapshot: Snapshot, name: str) -> bool:
+        """Tell whether the client has a cluster, in its current version, and it is warm."""
+        delivery = self._deliveries.get(CLUSTER)
+        current = snapshot.get(CLUSTER, name)
+        if delivery is None or current is None or not delivery.subscription.wants(name):
+            return True
+        acked = delivery.acked.get(name)
+        # A refused update leaves the client with a warm cluster of the version before.
+        return acked is not None and current.version in {
+            acked.version,
+            delivery.rejected.get(name),
+        }
+
+    def _lingering(self, snapshot: Snapshot, now: float) -> Mapping[str, Resource]:
+        """Return the clusters that have left the snapshot, but not yet the client's routes."""
+        clusters = self._deliveries.get(CLUSTER)
+        routes = self._deliveries.get(ROUTE_CONFIGURATION)
+        gone = () if clusters is None else clusters.held.keys() - snapshot.resources(CLUSTER).keys()
+        if clusters is None or routes is None or not gone:
+            self._lingering_since = {}
+            return {}
+        needed = {name for resource in routes.in_use() for name in resource.requires}
+        known = {resource.name: resource for resource in clusters.in_use()}
+        lingering = sorted(gone & needed & known.keys())
+        self._lingering_since = {name: self._lingering_since.get(name, now) for name in lingering}
+        return {
+            name: known[name]
+            for name, since in self._lingering_since.items()
+            if now < since + self._timing.prune
+        }
+
+    def _endpoints_of(self, clusters: Mapping[str, Resource]) -> Mapping[str, Resource]:
+        endpoints = self._deliveries.get(LOAD_ASSIGNMENT)
+        if endpoints is None or not clusters:
+            return {}
+        names = {name for cluster in clusters.values() for name in cluster.requires}
+        return {
+            resource.name: resource for resource in endpoints.in_use() if resource.name in names
+        }

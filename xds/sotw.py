@@ -1,0 +1,210 @@
+"""
+The state-of-the-world protocol: a response of a collection says everything there is.
+
+The rules by number are those of `docs/xds-protocol.md`; this machine keeps 3, 6, 8 to 10, 19 to 36,
+38 to 49, and with `xds.sequence` 78 to 88, 101 and 113.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xds.snapshot import Resource
+from xds.stream import (
+    ProtocolError,
+    Receipt,
+    RequestKind,
+    Response,
+    Stream,
+)
+from xds.types import CLUSTER, COLLECTIONS, LOAD_ASSIGNMENT
+from xds.wire import field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from xds.delivery import Delivery
+    from xds.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SotwRequest:
+    """What matters of a DiscoveryRequest."""
+
+    type_url: str
+    names: tuple[str, ...] = ()
+    """All names that are wanted; see `xds.subscription`."""
+    version: str = ""
+    """The version that the client accepted last, on whatever stream."""
+    nonce: str = ""
+    """The last response of this type on this stream; empty before there is one."""
+    error: str | None = None
+    """Why the response with the nonce is refused: a NACK, and the only sign of one (rule 23)."""
+
+
+class SotwStream(Stream):
+    """
+    The server's side of one state-of-the-world stream, without I/O.
+
+    A client's first request of a type is always answered in full. The protocol would let us
+    keep silent where the client already has the version of what we would send (rule 20), but
+    after a NACK its state is neither the old nor the new one, while the version it tells is the
+    old one; and an answer that changes nothing is cheap.
+    """
+
+    def receive(self, request: SotwRequest) -> list[Response]:
+        """
+        Take a request, and return the responses that it calls for.
+
+        Raises:
+            ProtocolError: The request does not tell what it is about.
+        """
+        now = self._clock()
+        if not request.type_url:
+            return self._not_subscribed(request.nonce)
+        delivery = self._delivery(request.type_url)
+        first, delivery.started = not delivery.started, True
+        if first:
+            delivery.resumed = bool(request.version)
+            delivery.answer_owed = request.type_url in COLLECTIONS
+        receipt = self._judge(delivery, request, first=first)
+        self._subscribe(delivery, request.names, now)
+        self._heard(receipt)
+        return self._flush()
+
+    def _not_subscribed(self, nonce: str) -> list[Response]:
+        """
+        Take a request without a type.
+
+        Rule 6: Envoy 1.40 answers so to a type that it does not want at the moment.
+        """
+        for delivery in self._deliveries.values():
+            if nonce in delivery.in_flight:
+                sent, _ = delivery.settle(nonce)
+                self._repeat(delivery, sent)
+                self._heard(Receipt(kind=RequestKind.STALE, type_url=delivery.type_url))
+                return self._flush()
+        raise ProtocolError("the request has no type_url")
+
+    def _judge(self, delivery: Delivery, request: SotwRequest, *, first: bool) -> Receipt:
+        """Take a request as the verdict on a response, if it is one (rules 22 to 28)."""
+        type_url = delivery.type_url
+        if request.nonce not in delivery.in_flight:
+            known = request.nonce == delivery.last_nonce
+            kind = RequestKind.SUBSCRIBE if known else RequestKind.STALE
+            return Receipt(kind=RequestKind.FIRST if first else kind, type_url=type_url)
+        sent, older = delivery.settle(request.nonce)
+        if request.error is not None:
+            rejected = self._reject(delivery, sent, request.error, complete=type_url in COLLECTIONS)
+            return Receipt(
+                kind=RequestKind.NACK,
+                type_url=type_url,
+                rejected=rejected,
+                text=delivery.rejection.text if delivery.rejection else "",
+            )
+        if request.version != sent.version:
+            # Rule 23: no NACK, but the client had no use for the resources.
+            self._repeat(delivery, sent)
+            return Receipt(kind=RequestKind.STALE, type_url=type_url)
+        if type_url in COLLECTIONS:
+            delivery.acked = {}
+            older = ()
+        accepted = [self._accept(delivery, each) for each in (*older, sent)]
+        return Receipt(
+            kind=RequestKind.ACK,
+            type_url=type_url,
+            acked={name: version for each in accepted for name, version in each.items()},
+        )
+
+    def _subscribe(self, delivery: Delivery, names: Iterable[str], now: float) -> None:
+        """Take the names, whatever else the request is (rules 25 to 35)."""
+        subscription = delivery.subscription
+        before = subscription.wildcard, subscription.names
+        added = subscription.replace(names)
+        if before != (subscription.wildcard, subscription.names):
+            delivery.forget_unwanted()
+            delivery.dirty = True
+            if subscription.wildcard and not before[0]:
+                delivery.answer_owed = delivery.type_url in COLLECTIONS
+            if not before[0]:
+                self._ask(delivery, added, now)
+        if delivery.answer_owed:
+            delivery.dirty = True
+
+    def _update(self, snapshot: Snapshot, delivery: Delivery, now: float) -> list[Response]:
+        wanted = self._wanted(snapshot, delivery, now)
+        if delivery.type_url in COLLECTIONS:
+            return self._everything(snapshot, delivery, wanted, now)
+        return self._changes(snapshot, delivery, wanted, now)
+
+    def _everything(
+        self,
+        snapshot: Snapshot,
+        delivery: Delivery,
+        wanted: Mapping[str, Resource],
+        now: float,
+    ) -> list[Response]:
+        """Return the whole collection, if it differs from what the client has (rules 39, 40)."""
+        versions: dict[str, str | None] = {
+            name: resource.version for name, resource in wanted.items()
+        }
+        asked = delivery.answer_owed or bool(delivery.owed)
+        if versions == delivery.held and not asked:
+            return []
+        changed = [
+            resource
+            for name, resource in wanted.items()
+            if delivery.held.get(name) != resource.version
+        ]
+        held_back = [r for r in changed if self._sequence.holds_back(snapshot, r, now)]
+        if held_back or (self._busy(delivery, now) and not asked):
+            delivery.waiting = True
+            return []
+        delivery.held = versions
+        delivery.owed.clear()
+        delivery.answer_owed = False
+        if delivery.type_url == CLUSTER:
+            self._send_endpoints_behind(snapshot, changed)
+        return [self._respond(delivery, now, wanted.values())]
+
+    def _changes(
+        self,
+        snapshot: Snapshot,
+        delivery: Delivery,
+        wanted: Mapping[str, Resource],
+        now: float,
+    ) -> list[Response]:
+        """Return the resources that the client does not have yet (rules 29, 39 and 41)."""
+        changed = [
+            resource
+            for name, resource in wanted.items()
+            if delivery.held.get(name) != resource.version
+        ]
+        if delivery.type_url == LOAD_ASSIGNMENT:
+            changed += [
+                _no_endpoints(name)
+                for name in sorted(delivery.subscription.names - wanted.keys())
+                if name not in delivery.held
+            ]
+        ready = self._ready(snapshot, delivery, changed, now)
+        delivery.held.update((resource.name, resource.version) for resource in ready)
+        together, alone = self._divide(delivery, ready)
+        batches = [together] if together else []
+        batches += [(resource,) for resource in alone]
+        return [self._respond(delivery, now, batch) for batch in batches]
+
+    def _parts(self, resources: Iterable[Resource]) -> tuple[bytes, ...]:
+        return tuple(part for resource in resources for part in resource.sotw_parts)
+
+
+@functools.lru_cache(maxsize=1024)
+def _no_endpoints(name: str) -> Resource:
+    """
+    Return an empty load assignment (`cluster_name` is field 1).
+
+    Rules 36 and 83: a client may ask for endpoints that nobody knows, left over from before, and
+    asks for nothing else until it gets an answer. Silence would cost it its full timeout.
+    """
+    return Resource.of(LOAD_ASSIGNMENT, name, field(1, name.encode()))

@@ -1,0 +1,376 @@
+"""What the two protocols have in common: one stream's state, without I/O."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from xds.delivery import Delivery, Rejection, Sent, Timing
+from xds.rejection import clean, culprits
+from xds.sequence import Sequence
+from xds.snapshot import combined_version
+from xds.types import CLUSTER, LOAD_ASSIGNMENT, ORDER, ROUTE_CONFIGURATION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from xds.snapshot import Resource, Snapshot
+
+ONE_EACH: Final = frozenset({ROUTE_CONFIGURATION})
+"""
+The types of which each resource has a response of its own: few, written by people, and refused
+by Envoy without their name, so that only the nonce tells which one it was (rule 101).
+"""
+
+
+class ProtocolError(Exception):
+    """A request that breaks the protocol: the stream cannot go on."""
+
+
+class RequestKind(StrEnum):
+    """How a request was understood."""
+
+    FIRST = "first"
+    """The client's first of the type on this stream."""
+    ACK = "ack"
+    NACK = "nack"
+    STALE = "stale"
+    """About a response that newer ones have superseded, or that the client had no use for."""
+    SUBSCRIBE = "subscribe"
+    """Nothing but names, or nothing new at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a request told."""
+
+    kind: RequestKind
+    type_url: str
+    acked: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The versions that the client has accepted, by name."""
+    rejected: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The versions at fault for a NACK, by name; empty while that is being found out."""
+    text: str = ""
+    """The client's words on a NACK, cleaned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A message to a client, except for what is the same in all of a server's responses."""
+
+    type_url: str
+    nonce: str
+    version: str
+    resources: tuple[Resource, ...]
+    removed: tuple[str, ...] = ()
+    """Names that do not exist; incremental protocol only."""
+    parts: tuple[bytes, ...]
+    """The encoded `resources` fields; joined, they are the bulk of the message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeState:
+    """Where a client stands with one type."""
+
+    type_url: str
+    wildcard: bool
+    """Whether it wants everything."""
+    subscribed: int
+    """How many resources it was sent if it wants everything, else how many it has named."""
+    sent_version: str
+    """The version of the last response; empty before the first."""
+    acked_version: str
+    """The version of the last response that it accepted."""
+    pending: bool
+    """Whether a response waits for its verdict, or an update for its turn."""
+    rejection: Rejection | None
+    """Its last NACK, until it accepts something newer."""
+
+
+class Stream(ABC):
+    """
+    The state machine of one stream.
+
+    Requests and snapshots go in, responses come out, in the order in which they have to be
+    written. It is told the time by the clock it is made with, and `deadline` says when it wants
+    to be asked again.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        heard: Callable[[Receipt], None] = lambda _: None,
+        timing: Timing | None = None,
+    ) -> None:
+        """
+        Begin a stream.
+
+        Args:
+            clock: Tells the time in seconds, from any beginning, and never goes back.
+            heard: Is called for each request, before the responses to it exist.
+            timing: How long to wait for what.
+        """
+        self._clock = clock
+        self._heard = heard
+        self._timing = timing or Timing()
+        self._snapshot: Snapshot | None = None
+        self._deliveries: dict[str, Delivery] = {}
+        self._sequence = Sequence(self._deliveries, self._timing)
+        self._responses = 0
+        self._looked_at = clock()
+        """When everything due by then was last considered."""
+
+    @property
+    def deadline(self) -> float | None:
+        """Return when `expire` has something to do, if nothing happens before."""
+        return min((time for time in self._deadlines() if time > self._looked_at), default=None)
+
+    def publish(self, snapshot: Snapshot) -> list[Response]:
+        """Take the newest snapshot, and return what the client has to be sent at this moment."""
+        before, self._snapshot = self._snapshot, snapshot
+        for type_url, delivery in self._deliveries.items():
+            if before is None or before.version(type_url) != snapshot.version(type_url):
+                delivery.dirty = True
+        return self._flush()
+
+    def expire(self, now: float) -> list[Response]:
+        """Return what the client has to be sent because it has been waited for long enough."""
+        for delivery in self._deliveries.values():
+            for nonce, sent in list(delivery.in_flight.items()):
+                if sent.doubted_at is not None and sent.doubted_at + self._timing.doubt <= now:
+                    del delivery.in_flight[nonce]
+                    self._repeat(delivery, sent)
+        return self._flush()
+
+    def state(self) -> tuple[TypeState, ...]:
+        """Return where the client stands, type by type."""
+        return tuple(
+            TypeState(
+                type_url=delivery.type_url,
+                wildcard=delivery.subscription.wildcard,
+                subscribed=len(
+                    delivery.held if delivery.subscription.wildcard else delivery.subscription.names
+                ),
+                sent_version=delivery.sent_version,
+                acked_version=delivery.acked_version,
+                pending=delivery.waiting or bool(delivery.in_flight),
+                rejection=delivery.rejection,
+            )
+            for delivery in self._in_order()
+            if delivery.started
+        )
+
+    @abstractmethod
+    def _update(self, snapshot: Snapshot, delivery: Delivery, now: float) -> list[Response]:
+        """Return what is to be sent of one type."""
+
+    def _deadlines(self) -> Iterator[float]:
+        yield from self._sequence.deadlines()
+        for delivery in self._deliveries.values():
+            for sent in delivery.in_flight.values():
+                if delivery.waiting:
+                    yield sent.at + self._timing.in_flight
+                if sent.doubted_at is not None:
+                    yield sent.doubted_at + self._timing.doubt
+
+    def _delivery(self, type_url: str) -> Delivery:
+        return self._deliveries.setdefault(type_url, Delivery(type_url=type_url))
+
+    def _in_order(self) -> Iterator[Delivery]:
+        for type_url in (*ORDER, *sorted(self._deliveries.keys() - set(ORDER))):
+            if type_url in self._deliveries:
+                yield self._deliveries[type_url]
+
+    def _flush(self) -> list[Response]:
+        """Return everything that may be sent now, type after type."""
+        self._looked_at = now = self._clock()
+        responses: list[Response] = []
+        if self._snapshot is None:
+            return responses
+        for delivery in self._in_order():
+            if delivery.dirty or delivery.waiting:
+                delivery.dirty = False
+                delivery.waiting = self._sequence.lingers(delivery.type_url)
+                responses += self._update(self._snapshot, delivery, now)
+        return responses
+
+    def _wanted(self, snapshot: Snapshot, delivery: Delivery, now: float) -> Mapping[str, Resource]:
+        """Return what the client should have of one type by now, sorted by name."""
+        view = self._sequence.view(snapshot, delivery.type_url, now)
+        delivery.waiting |= self._sequence.lingers(delivery.type_url)
+        if delivery.subscription.wildcard:
+            return view
+        names = delivery.subscription.names | delivery.ahead
+        return {name: view[name] for name in sorted(names) if name in view}
+
+    def _busy(self, delivery: Delivery, now: float) -> bool:
+        """Tell whether to wait for the verdict on the update before this one (rule 113)."""
+        return delivery.busy(now - self._timing.in_flight)
+
+    def _ready(
+        self, snapshot: Snapshot, delivery: Delivery, changed: Iterable[Resource], now: float
+    ) -> list[Resource]:
+        """Return what may be sent at once of a type whose responses need not be complete."""
+        urgent = delivery.owed | delivery.ahead
+        delivery.owed.clear()
+        delivery.ahead.clear()
+        busy = self._busy(delivery, now)
+        ready = []
+        for resource in changed:
+            if (busy and resource.name not in urgent) or self._sequence.holds_back(
+                snapshot, resource, now
+            ):
+                delivery.waiting = True
+            else:
+                ready.append(resource)
+        return ready
+
+    def _divide(
+        self, delivery: Delivery, resources: Iterable[Resource]
+    ) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
+        """Return what may share a response, and what is to have one of its own."""
+        together: list[Resource] = []
+        alone: list[Resource] = []
+        for resource in resources:
+            apart = delivery.type_url in ONE_EACH or resource.name in delivery.apart
+            (alone if apart else together).append(resource)
+        return tuple(together), tuple(alone)
+
+    def _respond(
+        self,
+        delivery: Delivery,
+        now: float,
+        resources: Collection[Resource],
+        *,
+        version: str = "",
+        removed: tuple[str, ...] = (),
+    ) -> Response:
+        """Make a response, and expect its verdict."""
+        self._responses += 1
+        nonce = str(self._responses)
+        delivery.lost(now - self._timing.in_flight)
+        version = version or combined_version(delivery.type_url, resources)
+        delivery.record(
+            nonce,
+            Sent(
+                version=version,
+                resources={resource.name: resource for resource in resources},
+                removed=removed,
+                at=now,
+            ),
+        )
+        for resource in resources:
+            self._sequence.sent(resource)
+        delivery.apart.difference_update(resource.name for resource in resources)
+        return Response(
+            type_url=delivery.type_url,
+            nonce=nonce,
+            version=version,
+            resources=tuple(resources),
+            removed=removed,
+            parts=self._parts(resources),
+        )
+
+    @abstractmethod
+    def _parts(self, resources: Iterable[Resource]) -> tuple[bytes, ...]:
+        """Return the encoded resources, in the form of the protocol."""
+
+    def _send_endpoints_behind(self, snapshot: Snapshot, clusters: Iterable[Resource]) -> None:
+        """
+        Have the endpoints of new and changed clusters sent next, unasked (rules 79 and 81).
+
+        Envoy does not use a new or changed cluster before it is given the endpoints again, and
+        does not ask for those it has already asked for. A client that names its clusters is
+        not Envoy: it gets only what it asks for.
+        """
+        delivery = self._delivery(LOAD_ASSIGNMENT)
+        names = {name for cluster in clusters for name in cluster.requires}
+        names &= snapshot.resources(LOAD_ASSIGNMENT).keys()
+        if not self._delivery(CLUSTER).subscription.wildcard:
+            names &= delivery.subscription.names
+        if names:
+            delivery.repeat(names)
+            delivery.ahead |= names
+
+    def _ask(self, delivery: Delivery, names: Iterable[str], now: float) -> None:
+        """
+        Owe an answer for names, except where one is on its way.
+
+        A client asks for the endpoints of the clusters it has just got before it reads the
+        response behind them (rules 26 and 79).
+        """
+        for name in names:
+            sent = delivery.under_way(name)
+            if sent is None:
+                delivery.repeat([name])
+                delivery.owed.add(name)
+            else:
+                delivery.held[name] = sent.resources[name].version
+                sent.doubted_at = now if sent.doubted_at is None else sent.doubted_at
+
+    def _repeat(self, delivery: Delivery, sent: Sent) -> None:
+        """Count a response as not received: what the client wants of it is sent again."""
+        names = [
+            name
+            for name, resource in sent.resources.items()
+            if delivery.held.get(name) == resource.version
+        ]
+        delivery.repeat(names)
+        if sent.doubted_at is not None:
+            delivery.owed |= {name for name in names if delivery.subscription.wants(name)}
+
+    def _accept(self, delivery: Delivery, sent: Sent) -> Mapping[str, str]:
+        """Note an ACK (rules 22 and 59), and return the versions it is for."""
+        delivery.acked.update(sent.resources)
+        delivery.acked_version = sent.version
+        delivery.rejected = {
+            name: version
+            for name, version in delivery.rejected.items()
+            if name not in sent.resources and delivery.held.get(name) == version
+        }
+        if not delivery.rejected:
+            delivery.rejection = None
+        return {name: resource.version for name, resource in sent.resources.items()}
+
+    def _reject(
+        self, delivery: Delivery, sent: Sent, text: str, *, complete: bool
+    ) -> Mapping[str, str]:
+        """
+        Note a NACK, and return the versions at fault.
+
+        What is refused is never sent again (rule 24). Of a response with several resources some
+        may be applied and some not (rule 73): the innocent ones are sent again, and if the
+        text does not tell which they are, each alone, once (rules 101 and 102).
+
+        Args:
+            delivery: The state of the type.
+            sent: The response that was refused.
+            text: The client's words.
+            complete: Whether the response had to hold everything, so that it cannot be split.
+        """
+        everything = {name: resource.version for name, resource in sent.resources.items()}
+        changed = {
+            name: version
+            for name, version in everything.items()
+            if name not in delivery.acked or delivery.acked[name].version != version
+        }
+        suspects = changed or everything
+        guilty = culprits(text, suspects) or suspects.keys()
+        divisible = not complete and len(everything) + len(sent.removed) > 1 and everything
+        unknown = divisible and len(suspects) > 1 and guilty == suspects.keys()
+        rejected = {} if unknown else {name: suspects[name] for name in suspects if name in guilty}
+        delivery.rejected.update(rejected)
+        delivery.rejection = Rejection(
+            version=sent.version, names=tuple(rejected), text=clean(text), at=self._clock()
+        )
+        if divisible:
+            innocent = everything.keys() - rejected.keys()
+            delivery.repeat(innocent)
+            delivery.held.update(dict.fromkeys(sent.removed, ""))
+            if unknown:
+                delivery.apart |= innocent
+        return rejected
