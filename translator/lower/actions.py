@@ -51,18 +51,10 @@ def _forward(
 ) -> Target:
     if spec.single is not None:
         return destinations.forward(spec.single, place.at("single"), findings)
-    if spec.multi is not None:
-        where = place.at("multi", "destinations")
-        return destinations.split(spec.multi.destinations, where, findings)
     if spec.upstream_group is not None:
         return destinations.group(spec.upstream_group, place.at("upstreamGroup"), findings)
-    code = findings.add(
-        rules.NO_ACTION,
-        place.key,
-        "the route forwards to no destination",
-        help="set 'single', 'multi' or 'upstreamGroup'",
-    )
-    return Target(action=None, faults=(code,))
+    members = spec.multi.destinations if spec.multi is not None else ()
+    return destinations.split(members, place.at("multi", "destinations"), findings)
 
 
 def _redirect(spec: RedirectAction, place: Place, findings: Findings) -> Target:

@@ -102,15 +102,8 @@ class Delegation:
             return self._selected(spec.selector, place.at("selector"), findings)
         if spec.ref is not None:
             return self._named(spec.ref.namespace, spec.ref.name, place.at("ref"), findings)
-        if spec.name:
-            return self._named(spec.namespace or "", spec.name, place, findings)
-        code = findings.add(
-            rules.NO_ACTION,
-            place.key,
-            "the route delegates to nothing",
-            help="set 'ref' or 'selector'",
-        )
-        return Targets(faults=(code,))
+        # The deprecated form.
+        return self._named(spec.namespace or "", spec.name or "", place, findings)
 
     def _named(self, namespace: str, name: str, place: Place, findings: Findings) -> Targets:
         """

@@ -69,13 +69,6 @@ def lower_upstreams(index: Index) -> Upstreams:
             _kube(resource, spec.kube, key, findings, upstreams, kubernetes)
         elif spec.pipe is not None:
             _pipe(resource, spec.pipe.path, key, findings, upstreams)
-        else:
-            findings.add(
-                rules.MISSING_FIELD,
-                Place(resource, ("spec",)).key,
-                "the upstream does not say where its endpoints are",
-                help="set one of 'kube', 'static' and 'pipe'",
-            )
     return upstreams
 
 
