@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from translator.lower import lower
 from translator.parse import parse
-from translator.policy import leave_out
+from translator.policy import Backends, InvalidConfig, Served, serve
 from translator.report import Diagnostic, Position, Severity, rules
 from translator.resources import build_index, read
 
@@ -41,12 +41,17 @@ class Translation:
     """What some inputs mean."""
 
     inputs: Inputs
-    proxies: tuple[ir.Proxy, ...]
-    """What each proxy is to be served, sorted by name; every route is valid."""
+    served: Mapping[str, Served]
+    """What each proxy is served and why, by name."""
     diagnostics: tuple[Diagnostic, ...]
     """Every mistake, once, sorted by place."""
     files: Mapping[str, FileReading]
     """The reading of each text, for the next translation to reuse."""
+
+    @property
+    def proxies(self) -> tuple[ir.Proxy, ...]:
+        """What each proxy is to be served, sorted by name; every route is valid."""
+        return tuple(served.proxy for served in self.served.values())
 
     def count(self, severity: Severity) -> int:
         """Count the findings of a severity."""
@@ -72,6 +77,17 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
     }
     index, conflicts = build_index(reading for file in files.values() for reading in file.readings)
     lowered = lower(index)
+    memory = {name: served.memory for name, served in previous.served.items()} if previous else {}
+    served = {
+        proxy.name: serve(
+            proxy,
+            InvalidConfig(),
+            memory.get(proxy.name),
+            damaged=False,
+            spare=Backends.of((), ()),
+        )
+        for proxy in lowered.proxies
+    }
     diagnostics = [
         *(_unreadable(origin, reason) for origin, reason in inputs.unreadable.items()),
         *(diagnostic for file in files.values() for diagnostic in file.diagnostics),
@@ -80,7 +96,7 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
     ]
     return Translation(
         inputs=inputs,
-        proxies=tuple(leave_out(proxy) for proxy in lowered.proxies),
+        served=served,
         diagnostics=tuple(sorted(diagnostics, key=lambda diagnostic: diagnostic.sort_key)),
         files=files,
     )

@@ -10,13 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
-from penstock.findings import render_text
+from penstock.documents import snapshot_document, write
+from penstock.findings import Report, as_text
 from translator.emit import emit
 from translator.ir.plain import to_plain
 from translator.pipeline import Inputs, translate
-from xds.messages import to_dict
 
 HERE = Path(__file__).parent
 CASES = sorted(path.name for path in HERE.iterdir() if (path / "in").is_dir())
@@ -30,7 +29,7 @@ def test_translation(case, request):
     actual = outputs(inputs_of(case))
 
     if request.config.getoption("--update-golden"):
-        write(folder, actual)
+        update(folder, actual)
     expected = {path.name: path.read_text() for path in sorted(folder.iterdir())}
     assert expected == actual
 
@@ -60,23 +59,19 @@ def inputs_of(case: str) -> dict[str, bytes]:
 
 
 def outputs(files: dict[str, bytes]) -> dict[str, str]:
-    translation = translate(Inputs(files=files))
-    outputs = {"reports.txt": render_text(translation.diagnostics, files)}
+    inputs = Inputs(files=files)
+    translation = translate(inputs)
+    report = Report(diagnostics=translation.diagnostics, inputs=inputs, locate=str)
+    outputs = {"reports.txt": "\n".join(as_text(report, colour=False)) + "\n"}
     for proxy in translation.proxies:
-        outputs[f"{proxy.name}.ir.yaml"] = dump(to_plain(proxy))
-        outputs[f"{proxy.name}.envoy.yaml"] = dump(resources(emit(proxy)))
+        outputs[f"{proxy.name}.ir.yaml"] = write(to_plain(proxy), "yaml")
+        outputs[f"{proxy.name}.envoy.yaml"] = write(
+            snapshot_document(proxy.name, emit(proxy)), "yaml"
+        )
     return outputs
 
 
-def resources(snapshot) -> dict[str, list[object]]:
-    raise NotImplementedError
-
-
-def dump(value: object) -> str:
-    return yaml.safe_dump(value, sort_keys=False, width=100)
-
-
-def write(folder: Path, contents: dict[str, str]) -> None:
+def update(folder: Path, contents: dict[str, str]) -> None:
     folder.mkdir(exist_ok=True)
     for path in folder.iterdir():
         if path.name not in contents:

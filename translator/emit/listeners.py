@@ -24,10 +24,8 @@ def listener(listener: ir.Listener) -> Resource:
             {"name": "envoy.filters.http.router", "typed_config": pack(build(_ROUTER))}
         ],
     }
-    address = socket_address(listener.address, listener.port)
-    if listener.address == "::":
-        # One socket for both families, as Gloo's Gateway on `::` has it.
-        address = {"socket_address": {**address["socket_address"], "ipv4_compat": True}}
+    # One socket for both families, as Gloo's Gateway on `::` has it.
+    address = socket_address(listener.address, listener.port, ipv4_compat=listener.address == "::")
     fields: Fields = {
         "name": listener.name,
         "address": address,

@@ -5,6 +5,8 @@ import re2
 from translator.emit.values import Fields
 from translator.ir import HeaderMatch, Match, PathKind, QueryMatch, ValueKind
 
+_MILLION = 1_000_000
+
 
 def route_match(match: Match) -> Fields:
     """Make a RouteMatch."""
@@ -23,6 +25,9 @@ def route_match(match: Match) -> Fields:
         headers.append(_method(match.methods))
     if headers:
         fields["headers"] = headers
+    if match.share < _MILLION:
+        share: Fields = {"numerator": match.share, "denominator": "MILLION"}
+        fields["runtime_fraction"] = {"default_value": share}
     if match.query:
         fields["query_parameters"] = [_query(parameter) for parameter in match.query]
     return fields

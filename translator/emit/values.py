@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
     from translator import ir
 
-Value: TypeAlias = "str | bytes | bool | int | Mapping[str, Value] | Sequence[Value]"
+Value: TypeAlias = "str | bytes | bool | int | Mapping[str, Value] | Sequence[Value] | Message"
 """What a field of a message can be set to."""
 Fields: TypeAlias = dict[str, Value]
 
@@ -48,6 +50,9 @@ def provenance(source: ir.Source) -> Fields:
     return {"filter_metadata": {"penstock": struct(values)}}
 
 
-def socket_address(address: str, port: int) -> Fields:
+def socket_address(address: str, port: int, *, ipv4_compat: bool = False) -> Fields:
     """Make a TCP address."""
-    return {"socket_address": {"address": address, "port_value": port}}
+    fields: Fields = {"address": address, "port_value": port}
+    if ipv4_compat:
+        fields["ipv4_compat"] = True
+    return {"socket_address": fields}

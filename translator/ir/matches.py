@@ -84,6 +84,8 @@ class Match:
     query: tuple[QueryMatch, ...] = ()
     methods: tuple[str, ...] = ()
     """Any of these; all methods if empty."""
+    share: int = 1_000_000
+    """How many in a million of these requests take the route, chosen at random."""
 
     def __str__(self) -> str:
         """Name the requests that match, for a sentence such as `requests to … get 404`."""

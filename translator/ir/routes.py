@@ -40,6 +40,10 @@ class Route:
 
     name: str
     """Unique in its virtual host, and independent of other tables and of the order."""
+    identity: str
+    """What it is recognised by after an edit: its own name or, without one, its table and what it
+    matches. Shared by the entries that one written route became, and by no others of its virtual
+    host."""
     match: Match
     action: Action | None
     """None only on an invalid route whose action could not be understood."""
