@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import yaml
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from translator.parse.document import Path
+from translator.parse.stream import HAS_LIBYAML
 from translator.report import Position
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from translator.parse.document import Path
 
-try:
-    from yaml.cyaml import CSafeLoader as _Loader
-except ImportError:  # PyYAML was built without libyaml
+if HAS_LIBYAML:
+    from yaml import CSafeLoader as _Loader
+else:
     from yaml import SafeLoader as _Loader  # type: ignore[assignment]
 
 
@@ -31,18 +31,65 @@ class _Composer(_Loader):
     def ascend_resolver(self) -> None: ...
 
 
+class _Tree:
+    """A document with the places of all its keys and values."""
+
+    def __init__(self, root: Node | None) -> None:
+        self.root = root
+        self._entries: dict[int, dict[str, tuple[Node, Node]]] = {}
+
+    def walk(self, path: Path) -> list[tuple[Node | None, Node]]:
+        """Follow a path as far as it goes; each step is a value and, in a mapping, its key."""
+        steps: list[tuple[Node | None, Node]] = [] if self.root is None else [(None, self.root)]
+        for element in path if steps else ():
+            step = self._step(steps[-1][1], element)
+            if step is None:
+                break
+            steps.append(step)
+        return steps
+
+    def _step(self, node: Node, element: str | int) -> tuple[Node | None, Node] | None:
+        if isinstance(node, MappingNode):
+            return self._entries_of(node).get(str(element))
+        if (
+            isinstance(node, SequenceNode)
+            and isinstance(element, int)
+            and element < len(node.value)
+        ):
+            return None, node.value[element]
+        return None
+
+    def _entries_of(self, node: MappingNode) -> dict[str, tuple[Node, Node]]:
+        """Index a mapping by its keys; of two equal keys the first counts."""
+        entries = self._entries.get(id(node))
+        if entries is None:
+            entries = self._entries[id(node)] = {}
+            merged: list[Node] = []
+            for key, value in node.value:
+                if isinstance(key, ScalarNode):
+                    entries.setdefault(key.value, (key, value))
+                    if key.value == "<<":
+                        merged += value.value if isinstance(value, SequenceNode) else [value]
+            # What a merge key copies stands where it was written first.
+            for source in merged:
+                if isinstance(source, MappingNode):
+                    for name, entry in self._entries_of(source).items():
+                        entries.setdefault(name, entry)
+        return entries
+
+
 @lru_cache(maxsize=8)
-def _compose(text: str, start: int, end: int) -> Node | None:
+def _compose(text: str, start: int, end: int) -> _Tree:
     """
     Compose one document again, this time with positions.
 
     Positions are needed for findings only, so they are found again instead of being kept: nodes
-    take fifty times the memory of the text.
+    take many times the memory of the text.
     """
     try:
-        return _Composer(text[start:end]).get_single_node()  # type: ignore[no-any-return]
+        return _Tree(_Composer(text[start:end]).get_single_node())
     except yaml.YAMLError:
-        return None
+        return _Tree(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,32 +111,20 @@ class TextLocator:
 
     def value(self, *path: str | int) -> Position:
         """Locate the value at a path of keys and indices; where there is none, its parent."""
-        node = None
-        for _, found in self._walk((*self.prefix, *path)):
-            node = found
-        return self._position(node)
+        steps = self._walk(path)
+        return self._position(steps[-1][1] if steps else None)
 
     def key(self, *path: str | int) -> Position:
         """Locate the key at the end of a path; where there is none, the value's place."""
-        key, node = None, None
-        steps = self._walk((*self.prefix, *path))
-        for key, node in steps:  # noqa: B007 - the last step counts
-            pass
+        steps = self._walk(path)
+        if not steps:
+            return self._position(None)
+        key, value = steps[-1]
         complete = len(steps) == len(self.prefix) + len(path) + 1
-        return self._position(key if complete and key is not None else node)
+        return self._position(key if complete and key is not None else value)
 
-    def _walk(self, path: Path) -> Sequence[tuple[Node | None, Node]]:
-        """Follow a path as far as it goes; each step is a value and, in a mapping, its key."""
-        root = _compose(self.text, self.start, self.end)
-        if root is None:
-            return []
-        steps: list[tuple[Node | None, Node]] = [(None, root)]
-        for element in path:
-            step = _step(steps[-1][1], element)
-            if step is None:
-                break
-            steps.append(step)
-        return steps
+    def _walk(self, path: Path) -> list[tuple[Node | None, Node]]:
+        return _compose(self.text, self.start, self.end).walk((*self.prefix, *path))
 
     def _position(self, node: Node | None) -> Position:
         if node is None:
@@ -115,24 +150,3 @@ class TextLocator:
                 first = self.start + begin.index
                 line = self.text[first : self.start + end.index].split("\n", 1)[0]
                 return max(1, len(line.rstrip()))
-
-
-def _step(node: Node, element: str | int) -> tuple[Node | None, Node] | None:
-    if isinstance(node, SequenceNode):
-        if isinstance(element, int) and element < len(node.value):
-            return None, node.value[element]
-        return None
-    if not isinstance(node, MappingNode):
-        return None
-    merged: list[Node] = []
-    for key, value in node.value:
-        if isinstance(key, ScalarNode):
-            if key.value == str(element):
-                return key, value
-            if key.value == "<<":
-                merged += value.value if isinstance(value, SequenceNode) else [value]
-    # What a merge key copies stands where it was written first.
-    for source in merged:
-        if source is not node and (step := _step(source, element)) is not None:
-            return step
-    return None

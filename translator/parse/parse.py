@@ -11,8 +11,9 @@ import yaml
 from translator.parse.document import Document, Flaw, ParsedFile
 from translator.parse.limits import MAX_CHARACTERS
 from translator.parse.locate import TextLocator
-from translator.parse.stream import RawDocument, StopReading, Stream
+from translator.parse.stream import StopReading, Stream
 from translator.parse.syntax import Complaint, explain
+from translator.parse.trail import RawDocument
 from translator.report import Diagnostic, Position, Rule, rules
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _MARKER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 """The start of a document. YAML allows this line nowhere else, not even in a quoted text."""
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What YAML 1.1 (section 5.1) does not allow; lone surrogates stand for bytes that are not UTF-8."""
+"""What YAML 1.1 does not allow (section 5.1); a lone surrogate is a byte that is not UTF-8."""
 
 
 def parse(origin: str, text: bytes) -> ParsedFile:
@@ -50,14 +51,25 @@ def parse(origin: str, text: bytes) -> ParsedFile:
 
 
 def _refused(origin: str, rule: Rule, message: str, advice: str) -> ParsedFile:
-    diagnostic = Diagnostic(
+    diagnostic = _diagnostic(rule, Position(path=origin, line=1, column=1), message, advice)
+    return ParsedFile(origin=origin, documents=(), diagnostics=(diagnostic,))
+
+
+def _diagnostic(
+    rule: Rule,
+    position: Position,
+    message: str,
+    advice: str,
+    related: tuple[tuple[str, Position], ...] = (),
+) -> Diagnostic:
+    return Diagnostic(
         rule=rule,
         resource=None,
-        position=Position(path=origin, line=1, column=1),
+        position=position,
         message=message,
         help=advice,
+        related=related,
     )
-    return ParsedFile(origin=origin, documents=(), diagnostics=(diagnostic,))
 
 
 class _File:
@@ -65,7 +77,8 @@ class _File:
 
     def __init__(self, origin: str, text: str) -> None:
         self._origin = origin
-        self._unprintable = deque(_find_unprintable(origin, text))
+        self._unprintable = deque(_UNPRINTABLE.finditer(text))
+        self._places = _Places(origin, text)
         # Replaced one for one, so that every place stays where it is.
         self._text = _UNPRINTABLE.sub("\ufffd", text) if self._unprintable else text
         self._documents: list[Document] = []
@@ -118,7 +131,7 @@ class _File:
         except StopReading as stop:
             index = stop.mark.index
             complaint = Complaint(
-                stop.rule, stop.mark.line, stop.mark.column, stop.message, stop.advice
+                rules.TOO_LARGE, stop.mark.line, stop.mark.column, stop.message, stop.advice
             )
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -134,22 +147,21 @@ class _File:
                 end=start + index,
                 line=line + broken.line,
             ),
-            self._diagnostic(complaint, line),
+            self._syntax_error(complaint, line),
         )
         return start + max(index, broken.start + 1)
 
-    def _diagnostic(self, complaint: Complaint, first_line: int) -> Diagnostic:
+    def _syntax_error(self, complaint: Complaint, first_line: int) -> Diagnostic:
         def place(line: int, column: int) -> Position:
             return Position(path=self._origin, line=first_line + line + 1, column=column + 1)
 
         related = complaint.related
-        return Diagnostic(
-            rule=complaint.rule,
-            resource=None,
-            position=place(complaint.line, complaint.column),
-            message=complaint.message,
-            help=complaint.advice,
-            related=((related[0], place(*related[1:])),) if related else (),
+        return _diagnostic(
+            complaint.rule,
+            place(complaint.line, complaint.column),
+            complaint.message,
+            complaint.advice,
+            ((related[0], place(*related[1:])),) if related else (),
         )
 
     def _add(self, raw: RawDocument, problem: Diagnostic | None) -> None:
@@ -169,11 +181,15 @@ class _File:
             self._report(rules.NOT_A_RESOURCE, locator.value(), _NOT_A_MAPPING, _WANTED)
 
     def _spoilt(self, end: int) -> list[Diagnostic]:
-        """Take the unprintable characters up to a place, of which the first is worth a finding."""
-        found = []
-        while self._unprintable and self._unprintable[0][0] < end:
-            found.append(self._unprintable.popleft()[1])
-        return found[:1]
+        """Report the characters up to a place that YAML cannot have; the first is enough."""
+        found: list[Diagnostic] = []
+        while self._unprintable and self._unprintable[0].start() < end:
+            bad = self._unprintable.popleft()
+            if not found:
+                rule, message, advice = _explain_character(bad.group())
+                place = self._places.position(bad.start())
+                found.append(_diagnostic(rule, place, message, advice))
+        return found
 
     def _add_mapping(
         self, data: dict[str, object], locator: TextLocator, flaws: list[Flaw]
@@ -204,31 +220,35 @@ class _File:
                     self._report(rules.NOT_A_RESOURCE, where, _NOT_A_MAPPING, _WANTED)
 
     def _report(self, rule: Rule, position: Position, message: str, advice: str) -> None:
-        self._diagnostics.append(
-            Diagnostic(rule=rule, resource=None, position=position, message=message, help=advice)
-        )
+        self._diagnostics.append(_diagnostic(rule, position, message, advice))
 
 
 _NOT_A_MAPPING = "this is not a resource"
 _WANTED = "a resource is a mapping with apiVersion, kind, metadata and spec"
 
 
-def _find_unprintable(origin: str, text: str) -> Iterator[tuple[int, Diagnostic]]:
-    line = 1
-    line_start = counted = 0
-    for found in _UNPRINTABLE.finditer(text):
-        index, code = found.start(), ord(found.group())
-        line += text.count("\n", counted, index)
-        line_start = max(line_start, text.rfind("\n", counted, index) + 1)
-        counted = index
-        if 0xDC80 <= code <= 0xDCFF:
-            rule, message = rules.BAD_ENCODING, f"the byte 0x{code - 0xDC00:02X} is not UTF-8"
-            advice = "save the file as UTF-8"
-        else:
-            rule, message = rules.BAD_YAML, f"the control character U+{code:04X} is not allowed"
-            advice = "remove it, or write it as an escape in double quotes"
-        position = Position(path=origin, line=line, column=index - line_start + 1)
-        yield (
-            index,
-            Diagnostic(rule=rule, resource=None, position=position, message=message, help=advice),
-        )
+class _Places:
+    """Counts lines up to places that come in the order of the text."""
+
+    def __init__(self, origin: str, text: str) -> None:
+        self._origin = origin
+        self._text = text
+        self._line = 1
+        self._line_start = self._counted = 0
+
+    def position(self, index: int) -> Position:
+        """Give the position of a character that is not before the last one asked for."""
+        self._line += self._text.count("\n", self._counted, index)
+        last = self._text.rfind("\n", self._counted, index)
+        self._line_start = max(self._line_start, last + 1)
+        self._counted = index
+        return Position(path=self._origin, line=self._line, column=index - self._line_start + 1)
+
+
+def _explain_character(character: str) -> tuple[Rule, str, str]:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        message = f"the byte 0x{code - 0xDC00:02X} is not UTF-8"
+        return rules.BAD_ENCODING, message, "save the file as UTF-8"
+    message = f"the control character U+{code:04X} is not allowed"
+    return rules.BAD_YAML, message, "remove it, or write it as an escape in double quotes"

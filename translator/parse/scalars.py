@@ -43,27 +43,39 @@ _SWITCHES = {
     for word in words
     for text in (word, word.capitalize(), word.upper())
 }
-_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+")
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 _INTEGER = re.compile(
     r"(?P<sign>[-+]?)(?:"
     r"0b(?P<binary>[01_]+)"
     r"|0x(?P<hexadecimal>[0-9a-fA-F_]+)"
     r"|(?P<sexagesimal>[1-9][0-9_]*(?::[0-5]?[0-9])+)"
     r"|0(?P<octal>[0-7_]+)"
-    r"|(?P<decimal>[1-9][0-9_]*)"
+    r"|(?P<decimal>0|[1-9][0-9_]*)"
     r")"
 )
-_SEXAGESIMAL_FLOAT = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*")
-_OTHER_FLOAT = re.compile(
-    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"
+_READINGS = (
+    (re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*"), "a number in base 60"),
+    (re.compile(r"[-+]?\.(?:inf|Inf|INF)"), "an infinite number"),
+    (re.compile(r"\.(?:nan|NaN|NAN)"), "not a number"),
+    (
+        re.compile(
+            r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?"
+            r"|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?"
+            r"|[0-9][0-9_]*[eE][-+]?[0-9]+)"
+        ),
+        "a number",
+    ),
+    (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), "a date"),
+    (
+        re.compile(
+            r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}"
+            r"(?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?"
+        ),
+        "a point in time",
+    ),
 )
-_SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME = re.compile(
-    r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?"
-    r"(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?"
-)
+"""What else YAML 1.1 does not read as text."""
 _MAX_DIGITS = 400
 """Longer numbers stay text: Python refuses to convert very long ones, and nobody means them."""
 
@@ -76,25 +88,20 @@ def plain(text: str) -> object:
     if text in _SWITCHES:
         value = _SWITCHES[text]
         return Surprise(text, f"the boolean {str(value).lower()}", value)
-    # Everything below begins with a digit, a sign or a dot.
+    # A number or a date begins with a digit, a sign or a dot.
     if text[0] not in "0123456789+-." or len(text) > _MAX_DIGITS:
         return text
     if _DECIMAL.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):
-        return float(text)
-    if number := _INTEGER.fullmatch(text):
-        return _integer(text, number)
-    if _SEXAGESIMAL_FLOAT.fullmatch(text):
-        return Surprise(text, "a number in base 60")
-    if _SPECIAL_FLOAT.fullmatch(text):
-        return Surprise(text, "not a number" if "n" in text.lower()[:2] else "an infinite number")
-    if _OTHER_FLOAT.fullmatch(text) and any(character.isdigit() for character in text):
-        return Surprise(text, "a number")
-    if _DATE.fullmatch(text):
-        return Surprise(text, "a date")
-    if _TIME.fullmatch(text):
-        return Surprise(text, "a point in time")
+        number = float(text)
+        # 1.10 is read as 1.1, which is another version.
+        return number if str(number) == text else Surprise(text, f"the number {number}")
+    if found := _INTEGER.fullmatch(text):
+        return _integer(text, found)
+    for pattern, reading in _READINGS:
+        if pattern.fullmatch(text):
+            return Surprise(text, reading)
     return text
 
 

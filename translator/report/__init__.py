@@ -9,6 +9,7 @@ from translator.report import rules
 from translator.report.diagnostic import Diagnostic, Position, ResourceRef
 from translator.report.rules import Damage, Rule, Severity
 from translator.report.suggest import closest, did_you_mean
+from translator.report.text import quote
 
 __all__ = [
     "Damage",
@@ -19,5 +20,6 @@ __all__ = [
     "Severity",
     "closest",
     "did_you_mean",
+    "quote",
     "rules",
 ]

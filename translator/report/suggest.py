@@ -3,6 +3,8 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
+from translator.report.text import quote
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -46,7 +48,7 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """Write the help of a finding about a name that does not exist; empty if nothing is close."""
     best = closest(word, candidates)
-    return "" if best is None else f"did you mean '{best}'?"
+    return "" if best is None else f"did you mean {quote(best)}?"
 
 
 def _plausible(word: str, names: set[str]) -> set[str]:

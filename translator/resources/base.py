@@ -5,7 +5,15 @@ from functools import cache
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -56,7 +64,11 @@ def parse_duration(text: object) -> int:
     return int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0") or 0)
 
 
-Duration: TypeAlias = Annotated[int, BeforeValidator(parse_duration)]
+Duration: TypeAlias = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]{1,9})?s$"}),
+]
 """A duration as text; its value is in nanoseconds."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
 from translator.resources.base import Flag, Integer, Model, Text
 
@@ -13,9 +12,7 @@ from translator.resources.base import Flag, Integer, Model, Text
 class CoreModel(Model):
     """A message of Kubernetes, of which we read some fields."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel, extra="ignore", frozen=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="ignore")
 
 
 class ServicePort(CoreModel):

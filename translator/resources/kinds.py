@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from translator.report import Rule, closest, rules
-from translator.resources.base import Model
+from translator.report import Rule, closest, quote, rules
 from translator.resources.core import Endpoints, EndpointSlice, Pod, Service
 from translator.resources.specs import (
     GatewaySpec,
@@ -18,6 +16,11 @@ from translator.resources.specs import (
     UpstreamSpec,
     VirtualServiceSpec,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from translator.resources.base import Model
 
 _GATEWAY = "gateway.solo.io/v1"
 _GLOO = "gloo.solo.io/v1"
@@ -129,32 +132,37 @@ def find_kind(api_version: str, name: str) -> Kind | NoKind:
         return NoKind(
             rules.UNSUPPORTED_KIND,
             "kind",
-            f"kind '{name}' of Gloo is not supported",
+            f"kind {quote(name)} of Gloo is not supported",
             "remove it",
         )
     if not _is_ours(api_version, name):
         return NoKind(
             rules.UNUSED_KIND,
             "kind",
-            f"{name} of {api_version} is not used by Penstock and is ignored",
+            f"kind {quote(name)} of {quote(api_version)} is not used by Penstock and is ignored",
             "",
         )
     likely = name if name in KINDS or name in UNSUPPORTED else closest(name, KINDS)
     if likely is None:
-        return NoKind(rules.UNKNOWN_KIND, "kind", f"there is no kind '{name}' in {api_version}", "")
+        return NoKind(
+            rules.UNKNOWN_KIND,
+            "kind",
+            f"there is no kind {quote(name)} in {quote(api_version)}",
+            "",
+        )
     version = KINDS[likely].api_version if likely in KINDS else UNSUPPORTED[likely]
     if version == api_version:
-        message, advice = f"there is no kind '{name}'", f"did you mean '{likely}'?"
+        message, advice = f"there is no kind {quote(name)}", f"did you mean '{likely}'?"
         return NoKind(rules.UNKNOWN_KIND, "kind", message, advice, likely)
     if name == likely:
-        message = f"there is no {name} in {api_version}"
+        message = f"there is no kind {quote(name)} in {quote(api_version)}"
         return NoKind(
             rules.UNKNOWN_KIND, "apiVersion", message, f"write 'apiVersion: {version}'", likely
         )
     return NoKind(
         rules.UNKNOWN_KIND,
         "kind",
-        f"there is no kind '{name}' in {api_version}",
+        f"there is no kind {quote(name)} in {quote(api_version)}",
         f"did you mean '{likely}' of {version}?",
         likely,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pydantic import ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
 from translator.resources.base import Model, Text
 
@@ -42,7 +41,7 @@ class Metadata(Model):
 class TypeMeta(Model):
     """What a document is."""
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore")
 
     api_version: Text
     """The group and version of the kind."""

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from translator.parse import Locator
-    from translator.report import Position, ResourceRef
+    from translator.report import ResourceRef
 
 S_co = TypeVar("S_co", covariant=True)
 

@@ -248,4 +248,33 @@ class UpstreamGroupSpec(Model):
 class SettingsSpec(Model):
     """Settings of the control plane."""
 
-    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType({"gloo": "", "gateway": ""})
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType(
+        dict.fromkeys(
+            (
+                "consulKvSource",
+                "consulKvArtifactSource",
+                "devMode",
+                "directoryArtifactSource",
+                "directoryConfigSource",
+                "directorySecretSource",
+                "discovery",
+                "discoveryNamespace",
+                "extauth",
+                "gateway",
+                "gloo",
+                "kubernetesArtifactSource",
+                "kubernetesConfigSource",
+                "kubernetesSecretSource",
+                "linkerd",
+                "observabilityOptions",
+                "ratelimit",
+                "ratelimitServer",
+                "refreshRate",
+                "upstreamOptions",
+                "vaultSecretSource",
+                "watchNamespaceSelectors",
+                "watchNamespaces",
+            ),
+            "",
+        )
+    )

@@ -7,20 +7,22 @@ The way of a valid document is pydantic alone. Everything here runs for invalid 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from translator.parse import Flaw, Locator, Path, Surprise, key_text
-from translator.report import Diagnostic, Position, ResourceRef, Rule, closest, rules
+from translator.parse import Flaw, Path, Surprise, key_text
+from translator.report import Diagnostic, closest, quote, rules
 from translator.resources.base import Model
 from translator.resources.shape import annotation_at, as_model, as_words, element_of, fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pydantic_core import ErrorDetails
+
+    from translator.parse import Locator
+    from translator.report import Position, ResourceRef, Rule
 
 M = TypeVar("M", bound=Model)
 
@@ -35,40 +37,41 @@ _EXPECTED = {
 }
 """The types of pydantic's errors that mean a value of the wrong type, with the right one."""
 _AS_TEXT = frozenset({"string_type", "duration_type", "enum"})
-_LONGEST_VALUE = 40
 _FEW_FIELDS = 10
+_MANY_NAMES = 100
+"""Beyond so many different unknown fields, a document is not one that somebody mistyped."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Checker:
-    """Reads the values of one document as messages."""
+    """
+    Reads the values of one document as messages.
 
-    resource: ResourceRef | None
-    """The resource to blame."""
-    locator: Locator
-    """Finds the places of its values."""
+    Args:
+        resource: The resource to blame.
+        locator: Finds the places of its values.
+        known: What is wrong with its text; what follows from that is not reported again.
+    """
 
-    def check(
-        self, model: type[M], data: object, path: Path, known: tuple[Flaw, ...] = ()
-    ) -> tuple[M | None, tuple[Flaw, ...]]:
+    def __init__(
+        self, resource: ResourceRef | None, locator: Locator, known: Iterable[Flaw] = ()
+    ) -> None:
+        self._resource = resource
+        self._locator = locator
+        self._spoilt = frozenset(flaw.path for flaw in known)
+        self._meant: dict[tuple[type[Model], str], str | None] = {}
+
+    def check(self, model: type[M], data: object, path: Path) -> tuple[M | None, tuple[Flaw, ...]]:
         """
-        Read a value as a message.
-
-        Args:
-            model: The message.
-            data: The value, as parsed.
-            path: Where the document has it.
-            known: What is wrong with the document's text; its consequences are not reported.
+        Read the value that the document has at a path.
 
         Returns:
-            The message, or None if it is not valid; and what is wrong in addition to `known`.
+            The message, or None if it is not valid; and what is wrong with it.
         """
         try:
-            value = model.model_validate(data)
+            return model.model_validate(data), ()
         except ValidationError as error:
-            found = [*self._errors(model, path, error), *self._choices(model, data, path)]
-            return None, tuple(flaw for flaw in found if not _follows(flaw, known))
-        return value, ()
+            found = (*self._errors(model, path, error), *self._choices(model, data, path))
+        return None, tuple(flaw for flaw in found if not self._follows(flaw.path))
 
     def flaw(
         self,
@@ -82,7 +85,7 @@ class Checker:
         """Put a finding on the resource."""
         diagnostic = Diagnostic(
             rule=rule,
-            resource=self.resource,
+            resource=self._resource,
             position=position,
             message=message,
             help=advice,
@@ -92,17 +95,12 @@ class Checker:
 
     def _errors(self, model: type[Model], path: Path, error: ValidationError) -> Iterator[Flaw]:
         errors = error.errors(include_url=False)
-        # A misspelt field is one mistake, not also the lack of the field that it should be.
-        misspelt = {
-            (*where, closest(str(name), fields(owner)))
-            for *where, name in (e["loc"] for e in errors if e["type"] == "extra_forbidden")
-            if (owner := as_model(annotation_at(model, where))) is not None
-        }
+        excused = self._excused(model, errors)
         for details in errors:
             loc = details["loc"]
             kind, value = details["type"], details["input"]
             place = (*path, *loc)
-            if kind == "choice" or (kind == "missing" and loc in misspelt):
+            if kind == "choice" or (kind == "missing" and (loc in instead or loc[:-1] in instead)):
                 continue
             if kind == "extra_forbidden":
                 yield self._unknown(as_model(annotation_at(model, loc[:-1])), place)
@@ -117,32 +115,66 @@ class Checker:
                 # Of a list whose items are broken pydantic says that it is too short as well.
                 yield self._bad_value(place, details, as_words(annotation_at(model, loc)))
 
+    def _excused(
+        self, model: type[Model], errors: list[ErrorDetails]
+    ) -> set[tuple[str | int | None, ...]]:
+        """
+        Find what is not missing, but misspelt, or replaced by something that is not supported.
+
+        Each is one mistake; that the right field is missing is no other. A path that ends in a
+        mapping excuses all of its fields.
+        """
+        excused: set[tuple[str | int | None, ...]] = set()
+        for details in errors:
+            if details["type"] == "extra_forbidden":
+                where, name = details["loc"][:-1], str(details["loc"][-1])
+                owner = as_model(annotation_at(model, where))
+                if owner is not None:
+                    excused.add((*where, self._closest(name, owner)))
+                    if name in owner.UNSUPPORTED:
+                        excused.add(where)
+        return excused
+
     def _unknown(self, owner: type[Model] | None, path: Path) -> Flaw:
         name = path[-1]
-        place = self.locator.key(*path)
+        place = self._locator.key(*path)
         if owner is None:
-            return self.flaw(rules.UNKNOWN_FIELD, path, place, f"unknown field '{name}'")
+            return self.flaw(rules.UNKNOWN_FIELD, path, place, f"unknown field {quote(str(name))}")
         if name in owner.UNSUPPORTED:
             message = f"field '{name}' of Gloo is not supported"
             advice = owner.UNSUPPORTED[str(name)] or "remove it"
             return self.flaw(rules.UNSUPPORTED_FIELD, path, place, message, advice)
         known = fields(owner)
-        meant = closest(str(name), known)
+        meant = self._closest(str(name), owner)
         if meant is not None:
             advice = f"did you mean '{meant}'?"
         elif len(known) <= _FEW_FIELDS:
             advice = "expected " + _alternatives(known)
         else:
             advice = ""
-        return self.flaw(rules.UNKNOWN_FIELD, path, place, f"unknown field '{name}'", advice)
+        return self.flaw(
+            rules.UNKNOWN_FIELD, path, place, f"unknown field {quote(str(name))}", advice
+        )
+
+    def _closest(self, name: str, model: type[Model]) -> str | None:
+        key = (model, name)
+        if key not in self._meant and len(self._meant) < _MANY_NAMES:
+            self._meant[key] = closest(name, fields(model))
+        return self._meant.get(key)
+
+    def _follows(self, path: Path) -> bool:
+        """Say whether a finding is but a consequence of what is wrong with the text."""
+        return bool(self._spoilt) and any(
+            path[:length] in self._spoilt for length in range(len(path) + 1)
+        )
 
     def _missing(self, parent: Path, message: str) -> Flaw:
-        place = self.locator.key(*parent)
+        place = self._locator.key(*parent)
         return self.flaw(rules.MISSING_FIELD, parent, place, f"{_label(parent)}{message}")
 
     def _bad_key(self, path: Path, key: object) -> Flaw:
         text = key_text(key)
-        place = self.locator.key(*path)
+        place = self._locator.key(*path)
         advice = f"quote it: {json.dumps(text)}"
         if isinstance(key, Surprise):
             message = f"YAML reads the key {text} as {key.reading}"
@@ -152,7 +184,7 @@ class Checker:
 
     def _wrong_type(self, path: Path, details: ErrorDetails) -> Flaw:
         kind, value = details["type"], details["input"]
-        place = self.locator.value(*path)
+        place = self._locator.value(*path)
         label = _label(path)
         if isinstance(value, Surprise) and (
             kind in _AS_TEXT or (kind == "int_type" and not isinstance(value.meant, bool))
@@ -180,17 +212,17 @@ class Checker:
             case "too_short":
                 message = "must have at least one item"
             case "enum" if isinstance(value, str):
-                message = f"there is no '{value}'"
+                message = f"there is no {quote(value)}"
                 meant = closest(value, words)
                 advice = f"did you mean '{meant}'?" if meant else "expected " + _alternatives(words)
             case "enum":
-                place = self.locator.value(*path)
+                place = self._locator.value(*path)
                 message = f"{_label(path)}expected a string, got {_describe(value)}"
                 return self.flaw(rules.WRONG_TYPE, path, place, message)
             case _:
                 text = details["msg"]
                 message = f"{text[:1].lower()}{text[1:]}, got {_describe(value)}"
-        place = self.locator.value(*path)
+        place = self._locator.value(*path)
         return self.flaw(rules.BAD_VALUE, path, place, _label(path) + message, advice)
 
     def _choices(self, model: type[Model], data: object, path: Path) -> Iterator[Flaw]:
@@ -225,7 +257,7 @@ class Checker:
                 yield from self._inner_choices(element_of(annotation), item, (*path, index))
 
     def _exclusive(self, names: list[str], path: Path) -> Flaw:
-        *earlier, (place, last) = sorted((self.locator.key(*path, name), name) for name in names)
+        *earlier, (place, last) = sorted((self._locator.key(*path, name), name) for name in names)
         quoted = [f"'{name}'" for _, name in earlier] + [f"'{last}'"]
         return self.flaw(
             rules.EXCLUSIVE_FIELDS,
@@ -235,11 +267,6 @@ class Checker:
             "remove all but one",
             tuple((f"'{name}' is here", other) for other, name in earlier),
         )
-
-
-def _follows(flaw: Flaw, known: tuple[Flaw, ...]) -> bool:
-    """Say whether a finding is but a consequence of what is wrong with the text."""
-    return any(flaw.path[: len(other.path)] == other.path for other in known)
 
 
 def _label(path: Path) -> str:
@@ -261,12 +288,11 @@ def _describe(value: object) -> str:
         case bool():
             return f"the boolean {str(value).lower()}"
         case int():
-            return f"the integer {value}"
+            return f"the integer {value}" if abs(value) < 10**20 else "a huge integer"
         case float():
             return f"the number {value}"
         case str():
-            short = value if len(value) <= _LONGEST_VALUE else value[:_LONGEST_VALUE] + "…"
-            return f"the string '{short}'"
+            return f"the string {quote(value)}"
         case dict():
             return "a mapping"
         case _:
