@@ -3,14 +3,15 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from translator.report import Diagnostic, ResourceRef, rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from translator.report import Position
+    from translator.resources.base import Model
     from translator.resources.core import Endpoints, EndpointSlice, Pod, Service
     from translator.resources.read import Reading
     from translator.resources.resource import Resource
@@ -28,6 +29,8 @@ Key: TypeAlias = tuple[str, str]
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 """The label by which an EndpointSlice says whose endpoints it holds."""
+
+_NO_STAND_IN = frozenset({"Upstream", "UpstreamGroup"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,17 +53,34 @@ class Index:
     route_tables_by_namespace: Mapping[str, tuple[Resource[RouteTableSpec], ...]]
     """What a selector has to look at, in the order of their names."""
     broken: frozenset[ResourceRef]
-    """Resources that exist but are invalid."""
+    """Resources that exist but are invalid, and for which nothing stands in."""
+    stale: frozenset[ResourceRef]
+    """Resources that are invalid now, and are here as they were when they were good last."""
+    former_upstreams: Mapping[Key, Resource[UpstreamSpec]]
+    """Upstreams that are gone or invalid, as they were when they were good last."""
     names: Mapping[str, tuple[str, ...]]
     """By kind the names of all resources as `namespace/name`, broken ones too, sorted."""
 
 
-def build_index(readings: Iterable[Reading]) -> tuple[Index, tuple[Diagnostic, ...]]:
+def build_index(
+    readings: Iterable[Reading],
+    *,
+    last_good: Mapping[ResourceRef, Resource[Model]] = MappingProxyType({}),
+    lost: Container[ResourceRef] = (),
+) -> tuple[Index, tuple[Diagnostic, ...]]:
     """
     Collect the resources.
 
-    Of two documents with one identity the first by file and place is used, and the other is
-    reported. The outcome does not depend on the order of the readings.
+    Of two documents with one identity the one counts that was good last, else one whose folder is
+    called like its namespace, else the first by file and place; the others are reported. The
+    outcome does not depend on the order of the readings.
+
+    Args:
+        readings: What the documents say.
+        last_good: Resources as they were when they were good last. They stand in for those that
+            are invalid now, except that an invalid upstream, or group of upstreams, leaves the
+            routes that use it without a destination.
+        lost: Resources whose document cannot be read any more, as opposed to deleted ones.
     """
     claims: defaultdict[ResourceRef, list[Reading]] = defaultdict(list)
     for reading in readings:
@@ -70,16 +90,29 @@ def build_index(readings: Iterable[Reading]) -> tuple[Index, tuple[Diagnostic, .
     kinds: defaultdict[str, dict[Key, Resource[Any]]] = defaultdict(dict)
     names: defaultdict[str, list[str]] = defaultdict(list)
     broken: list[ResourceRef] = []
-    for ref in sorted(claims):
-        first, *others = claims[ref]
-        if others:
-            first, *others = sorted(claims[ref], key=_place)
-            diagnostics += (_duplicate(ref, _place(first), _place(other)) for other in others)
+    stale: set[ResourceRef] = set()
+    for ref in sorted(claims.keys() | {ref for ref in last_good if ref in lost}):
         names[ref.kind].append(f"{ref.namespace}/{ref.name}")
-        if first.resource is None:
+        former = last_good.get(ref)
+        resource: Resource[Any] | None = None
+        if ref in claims:
+            first, *others = claims[ref]
+            if others:
+                first, *others = sorted(claims[ref], key=_precedence(former))
+                diagnostics += (_duplicate(ref, _place(first), _place(other)) for other in others)
+            resource = first.resource
+        if resource is None and former is not None and ref.kind not in _NO_STAND_IN:
+            resource = former
+            stale.add(ref)
+        if resource is None:
             broken.append(ref)
         else:
-            kinds[ref.kind][ref.namespace, ref.name] = first.resource
+            kinds[ref.kind][ref.namespace, ref.name] = resource
+    former_upstreams = {
+        (ref.namespace, ref.name): last_good[ref]
+        for ref in sorted(last_good)
+        if ref.kind == "Upstream" and (ref.namespace, ref.name) not in kinds["Upstream"]
+    }
     index = Index(
         virtual_services=MappingProxyType(kinds["VirtualService"]),
         route_tables=MappingProxyType(kinds["RouteTable"]),
@@ -94,9 +127,28 @@ def build_index(readings: Iterable[Reading]) -> tuple[Index, tuple[Diagnostic, .
         pods_by_ip=_by_ip(kinds["Pod"].values()),
         route_tables_by_namespace=_by_namespace(kinds["RouteTable"].values()),
         broken=frozenset(broken),
+        stale=frozenset(stale),
+        former_upstreams=MappingProxyType(
+            cast("dict[Key, Resource[UpstreamSpec]]", former_upstreams)
+        ),
         names=MappingProxyType({kind: tuple(known) for kind, known in names.items()}),
     )
     return index, tuple(diagnostics)
+
+
+def _precedence(
+    former: Resource[Model] | None,
+) -> Callable[[Reading], tuple[bool, bool, Position]]:
+    """Order documents with one identity: the one that counts comes first."""
+    owner = former.locator.value().path if former is not None else ""
+
+    def precedence(reading: Reading) -> tuple[bool, bool, Position]:
+        place = _place(reading)
+        folder = place.path.rpartition("/")[0].rpartition("/")[2]
+        namespace = reading.ref.namespace if reading.ref is not None else ""
+        return place.path != owner, folder != namespace, place
+
+    return precedence
 
 
 def _place(reading: Reading) -> Position:

@@ -100,7 +100,7 @@ class Checker:
             loc = details["loc"]
             kind, value = details["type"], details["input"]
             place = (*path, *loc)
-            if kind == "choice" or (kind == "missing" and (loc in instead or loc[:-1] in instead)):
+            if kind == "choice" or (kind == "missing" and (loc in excused or loc[:-1] in excused)):
                 continue
             if kind == "extra_forbidden":
                 yield self._unknown(as_model(annotation_at(model, loc[:-1])), place)
