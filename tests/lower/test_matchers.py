@@ -76,6 +76,8 @@ def test_match(matcher, match):
         ('{prefix: "/ä"}', "PEN404", '"/ä"'),
         ('{regex: "/("}', "PEN402", '"/("'),
         ('{regex: "/(?=a)"}', "PEN402", '"/(?=a)"'),
+        ('{regex: ""}', "PEN402", '""'),
+        ('{regex: "/[a-z]{1,200}"}', "PEN402", '"/[a-z]{1,200}"'),
         ('{headers: [{name: "a b"}]}', "PEN405", '"a b"'),
         ('{headers: [{name: a, value: "(", regex: true}]}', "PEN402", '"("'),
         (r'{headers: [{name: a, value: "x\n"}]}', "PEN405", r'"x\n"'),

@@ -29,7 +29,6 @@ from translator.lower.regexes import complaint, full_match, groups, literal_pref
         (r"/a[\]|]b", "/a"),
         (r"\Qa|b\E", ""),
         ("(?i)/a", ""),
-        ("", ""),
     ],
 )
 def test_literal_prefix(regex, prefix):
@@ -90,6 +89,8 @@ def test_stays_below(regex, prefix, below):
 def test_facts():
     """RE2 is asked for the rest."""
     assert "missing ): (" == complaint("(")
+    assert "it is empty" == complaint("")
+    assert "its program size is 404, more than 100" == complaint("/[a-z]{1,200}")
     assert 2 == groups("(a)(b)")
     assert full_match("a+", "aa")
     assert not full_match("a+", "aab")

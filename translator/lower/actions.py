@@ -89,7 +89,7 @@ def _regex_rewrite(spec: RegexRewrite, place: Place, findings: Findings) -> list
     regex = spec.pattern.regex
     complaint = regexes.complaint(regex)
     if complaint:
-        message = f"RE2 refuses the expression '{regex}': {complaint}"
+        message = f"Envoy refuses the expression '{regex}': {complaint}"
         return [findings.add(rules.BAD_REGEX, place.at("pattern", "regex"), message)]
     # RE2 rewrites nothing if the substitution has an escape that it does not know.
     for escape in re.findall(r"\\(.?)", spec.substitution, re.DOTALL):

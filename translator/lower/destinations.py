@@ -28,6 +28,15 @@ Refs: TypeAlias = tuple[ResourceRef, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubsetUse:
+    """A destination that restricts an upstream to a subset."""
+
+    place: Place
+    upstream: Key
+    labels: Labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What a route's requests go to."""
 
@@ -36,15 +45,18 @@ class Target:
     """The codes of the mistakes that make all of it invalid."""
     causes: Refs = ()
     """Other resources that make some of it invalid."""
+    subsets: tuple[SubsetUse, ...] = ()
+    """To be compared with the endpoints, on which nothing here depends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubsetUse:
-    """A destination that restricts an upstream to a subset."""
+class _Member:
+    """One destination, on its own or of several."""
 
-    place: Place
-    upstream: Key
-    labels: Labels
+    destination: ir.Destination
+    faults: Codes = ()
+    causes: Refs = ()
+    subsets: tuple[SubsetUse, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +70,7 @@ class Destinations:
     found: list[Finding] = field(default_factory=list)
     """The findings on the groups."""
     subsets: list[SubsetUse] = field(default_factory=list)
-    """The subsets in use, to be compared with the endpoints."""
+    """The subsets that the groups use."""
 
     def lower_groups(self) -> None:
         """Lower all upstream groups; each is expanded where a route refers to it."""
@@ -66,10 +78,11 @@ class Destinations:
             findings = Findings(resource, found=self.found)
             place = Place(resource, ("spec", "destinations"))
             target = self.split(resource.spec.destinations, place, findings)
+            self.subsets += target.subsets
+            causes = target.causes
             if target.faults or _has_faults(target.action):
-                causes = dict.fromkeys((resource.ref, *target.causes))
-                target = Target(action=target.action, faults=target.faults, causes=tuple(causes))
-            self.groups[key] = target
+                causes = tuple(dict.fromkeys((resource.ref, *causes)))
+            self.groups[key] = Target(action=target.action, faults=target.faults, causes=causes)
 
     def group(self, ref: Ref, place: Place, findings: Findings) -> Target:
         """Look up an upstream group."""
@@ -90,8 +103,13 @@ class Destinations:
 
     def forward(self, spec: Destination, place: Place, findings: Findings) -> Target:
         """Lower a single destination."""
-        destination, faults, causes = self._destination(spec, place, findings)
-        return Target(action=ir.Forward(destination=destination), faults=faults, causes=causes)
+        member = self._destination(spec, place, findings)
+        return Target(
+            action=ir.Forward(destination=member.destination),
+            faults=member.faults,
+            causes=member.causes,
+            subsets=member.subsets,
+        )
 
     def split(
         self, specs: Sequence[WeightedDestination], place: Place, findings: Findings
@@ -110,31 +128,32 @@ class Destinations:
             faults.append(findings.add(rules.ZERO_WEIGHT, place.key, message))
         members: list[ir.WeightedDestination] = []
         causes: dict[ResourceRef, None] = {}
+        subsets: list[SubsetUse] = []
         for index, spec in enumerate(specs):
             where = place.at(index)
-            destination, codes, because = self._destination(
-                spec.destination, where.at("destination"), findings
-            )
+            member = self._destination(spec.destination, where.at("destination"), findings)
             edits = spec.options.header_manipulation if spec.options is not None else None
             headers, header_codes = lower_edits(
                 edits, where.at("options", "headerManipulation"), findings
             )
-            causes |= dict.fromkeys(because)
+            causes |= dict.fromkeys(member.causes)
+            subsets += member.subsets
             members.append(
                 ir.WeightedDestination(
-                    destination=destination,
+                    destination=member.destination,
                     weight=spec.weight,
                     headers=headers,
-                    faults=tuple(sorted({*codes, *header_codes})),
+                    faults=tuple(sorted({*member.faults, *header_codes})),
                 )
             )
         return Target(
-            action=ir.Split(members=tuple(members)), faults=tuple(faults), causes=tuple(causes)
+            action=ir.Split(members=tuple(members)),
+            faults=tuple(faults),
+            causes=tuple(causes),
+            subsets=tuple(subsets),
         )
 
-    def _destination(
-        self, spec: Destination, place: Place, findings: Findings
-    ) -> tuple[ir.Destination, Codes, Refs]:
+    def _destination(self, spec: Destination, place: Place, findings: Findings) -> _Member:
         name = spec.upstream.name
         namespace = spec.upstream.namespace or findings.resource.ref.namespace
         key = (namespace, name)
@@ -143,50 +162,52 @@ class Destinations:
         destination = ir.Destination(cluster=names.cluster(*key), subset=labels)
         cluster = self.clusters.get(key)
         if cluster is not None:
-            codes = self._subset(cluster, key, labels, place.at("subset", "values"), findings)
-            return destination, codes, ()
+            where = place.at("subset", "values")
+            codes = _check_subset(cluster, key, labels, where, findings) if labels else ()
+            if not labels or codes:
+                return _Member(destination=destination, faults=codes)
+            use = SubsetUse(place=where, upstream=key, labels=labels)
+            return _Member(destination=destination, subsets=(use,))
         ref = ResourceRef("Upstream", namespace, name)
         if key in self.index.upstreams or ref in self.index.broken:
             # The upstream has a finding of its own.
-            return destination, (rules.INVALID_UPSTREAM.code,), (ref,)
+            code = rules.INVALID_UPSTREAM.code
+            return _Member(destination=destination, faults=(code,), causes=(ref,))
         code = findings.add(
             rules.UNKNOWN_UPSTREAM,
             place.at("upstream", "name"),
             f"upstream '{namespace}/{name}' does not exist",
             help=similar_resource(ref, self.index),
         )
-        return destination, (code,), ()
+        return _Member(destination=destination, faults=(code,))
 
-    def _subset(
-        self, cluster: Cluster, key: Key, labels: Labels, place: Place, findings: Findings
-    ) -> Codes:
-        if not labels:
-            return ()
-        upstream = "/".join(key)
-        if cluster.subsets is None:
-            code = findings.add(
-                rules.NO_SUBSETS,
-                place,
-                f"upstream '{upstream}' has no subsets",
-                help=f"give it a 'subsetSpec' with a selector for {_listed(labels)}",
-            )
-            return (code,)
-        wanted = tuple(label for label, _ in labels)
-        choices = [selector.keys for selector in cluster.subsets.selectors]
-        if wanted not in choices:
-            listed = "; ".join(", ".join(f"'{label}'" for label in keys) for keys in choices)
-            known = {label for keys in choices for label in keys}
-            hints = [did_you_mean(label, known) for label in wanted if label not in known]
-            hint = next((hint for hint in hints if hint), "")
-            code = findings.add(
-                rules.UNKNOWN_SUBSET,
-                place,
-                f"upstream '{upstream}' has no subset selector for exactly {_listed(labels)}",
-                help=f"{hint}{'; ' if hint else ''}its selectors: {listed}",
-            )
-            return (code,)
-        self.subsets.append(SubsetUse(place=place, upstream=key, labels=labels))
+
+def _check_subset(
+    cluster: Cluster, key: Key, labels: Labels, place: Place, findings: Findings
+) -> Codes:
+    upstream = "/".join(key)
+    if cluster.subsets is None:
+        code = findings.add(
+            rules.NO_SUBSETS,
+            place,
+            f"upstream '{upstream}' has no subsets",
+            help=f"give it a 'subsetSpec' with a selector for {_listed(labels)}",
+        )
+        return (code,)
+    wanted = tuple(label for label, _ in labels)
+    choices = [selector.keys for selector in cluster.subsets.selectors]
+    if wanted in choices:
         return ()
+    listed = "; ".join(", ".join(f"'{label}'" for label in keys) for keys in choices)
+    known = {label for keys in choices for label in keys}
+    hints = [did_you_mean(label, known) for label in wanted if label not in known]
+    code = findings.add(
+        rules.UNKNOWN_SUBSET,
+        place,
+        f"upstream '{upstream}' has no subset selector for exactly {_listed(labels)}",
+        help="; ".join([*filter(None, hints[:1]), f"its selectors: {listed}"]),
+    )
+    return (code,)
 
 
 def _listed(labels: Labels) -> str:

@@ -1,16 +1,14 @@
-"""Findings while they are collected, and the words for what they do to traffic."""
+"""Findings while they are collected."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from translator.report import Diagnostic, Position, ResourceRef, Severity
+from translator.report import Diagnostic, Position, ResourceRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from translator.ir import Match
+    from translator.ir import Match, Source
     from translator.report import Rule
     from translator.resources import Resource
 
@@ -19,9 +17,6 @@ Path: TypeAlias = tuple[str | int, ...]
 
 Blame: TypeAlias = tuple[ResourceRef, str]
 """A resource, and the label of one of its routes or the empty string for all of it."""
-
-_MATCHES_IN_AN_EFFECT = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -47,11 +42,21 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A diagnostic whose effect is not known yet."""
+    """A diagnostic whose effect on traffic depends on what is served in the place of routes."""
 
     diagnostic: Diagnostic
     blame: Blame
     """What is served only when the mistake is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Victim:
+    """A written route that is invalid because of some mistake."""
+
+    source: Source
+    """The route."""
+    matches: tuple[Match, ...]
+    """The requests that it would have taken."""
 
 
 @dataclass(slots=True)
@@ -89,40 +94,3 @@ class Findings:
     def on_route(self, route: str) -> Findings:
         """Collect into the same list, for a route."""
         return Findings(self.resource, route, self.found)
-
-
-def effect_on_routes(matches: Iterable[Match]) -> str:
-    """
-    Say what a mistake does to the requests that the invalid routes match.
-
-    The one place for these words: they will depend on the policy for what is invalid.
-    """
-    texts = list(dict.fromkeys(str(match) for match in matches))
-    if not texts:
-        return ""
-    more = len(texts) - _MATCHES_IN_AN_EFFECT
-    listed = texts[:_MATCHES_IN_AN_EFFECT] + ([f"{more} more"] if more > 0 else [])
-    routes = "this route" if len(texts) == 1 else "these routes"
-    return (
-        f"requests to {' and to '.join(listed)} are not served by {routes};"
-        " all other routes keep serving"
-    )
-
-
-def finish(found: Iterable[Finding], served: Mapping[Blame, list[Match]]) -> list[Diagnostic]:
-    """
-    Give every error its effect, and drop what was found twice.
-
-    Args:
-        found: The findings, in any order.
-        served: The matches that are not served, by what is to blame.
-    """
-    diagnostics: dict[tuple[object, ...], Diagnostic] = {}
-    for finding in found:
-        diagnostic = finding.diagnostic
-        if diagnostic.severity is Severity.ERROR and not diagnostic.effect:
-            effect = effect_on_routes(served.get(finding.blame, ()))
-            diagnostic = replace(diagnostic, effect=effect)
-        key = (diagnostic.code, diagnostic.resource, diagnostic.position)
-        diagnostics.setdefault(key, diagnostic)
-    return sorted(diagnostics.values(), key=lambda diagnostic: diagnostic.sort_key)

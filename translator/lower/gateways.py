@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from translator.lower.findings import Finding
+    from translator.lower.incumbents import Incumbents
     from translator.lower.virtual_hosts import HostDraft
     from translator.resources import Index, Key, Resource
     from translator.resources.specs import GatewaySpec, HttpGateway
@@ -49,14 +50,20 @@ class ListenerDraft:
     routes: ir.RouteConfiguration
 
 
-def lower_gateways(index: Index, found: list[Finding]) -> list[GatewayDraft]:
+def lower_gateways(
+    index: Index, incumbents: Incumbents, found: list[Finding]
+) -> list[GatewayDraft]:
     """
-    Lower all gateways, the oldest first.
+    Lower all gateways, those that are served already first, then the oldest.
 
     Without any, one listener serves all virtual services. If there are some and all are invalid,
     nothing is served: whoever wrote them did not mean the default.
     """
-    resources = sorted(index.gateways.values(), key=age)
+    present = set(incumbents.listeners.values())
+    resources = sorted(
+        index.gateways.values(),
+        key=lambda resource: (resource.ref.key not in present, age(resource)),
+    )
     if not resources and not any(ref.kind == "Gateway" for ref in index.broken):
         return [
             GatewayDraft(
@@ -72,9 +79,12 @@ def lower_gateways(index: Index, found: list[Finding]) -> list[GatewayDraft]:
 
 
 def lower_listeners(
-    gateways: Iterable[GatewayDraft], hosts: Mapping[Key, HostDraft], found: list[Finding]
+    gateways: Iterable[GatewayDraft],
+    hosts: Mapping[Key, HostDraft],
+    incumbents: Incumbents,
+    found: list[Finding],
 ) -> dict[str, list[ListenerDraft]]:
-    """Make the listeners of each proxy; of two gateways on one address the oldest opens it."""
+    """Make the listeners of each proxy; of two gateways on one address the first opens it."""
     listeners: dict[str, list[ListenerDraft]] = {}
     opened: dict[tuple[str, str, int], GatewayDraft] = {}
     for gateway in gateways:
@@ -87,7 +97,7 @@ def lower_listeners(
                 _report_conflict(gateway, first, proxy, found)
                 continue
             # The same for each of its proxies, and its domains are to be judged once.
-            draft = draft or _listener(gateway, hosts, found)
+            draft = draft or _listener(gateway, hosts, incumbents, found)
             of_proxy.append(draft)
     return {proxy: listeners[proxy] for proxy in sorted(listeners)}
 
@@ -198,7 +208,10 @@ def _named(spec: HttpGateway, place: Place, findings: Findings, index: Index) ->
 
 
 def _listener(
-    gateway: GatewayDraft, hosts: Mapping[Key, HostDraft], found: list[Finding]
+    gateway: GatewayDraft,
+    hosts: Mapping[Key, HostDraft],
+    incumbents: Incumbents,
+    found: list[Finding],
 ) -> ListenerDraft:
     name = names.listener(gateway.address, gateway.port)
     configuration = names.route_configuration(name)
@@ -212,7 +225,7 @@ def _listener(
             source=names.source(gateway.resource.ref) if gateway.resource is not None else None,
         ),
         routes=ir.RouteConfiguration(
-            name=configuration, virtual_hosts=virtual_hosts(drafts, found)
+            name=configuration, virtual_hosts=virtual_hosts(configuration, drafts, incumbents, found)
         ),
     )
 

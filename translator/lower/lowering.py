@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from translator import ir
 from translator.lower.delegation import Delegation
 from translator.lower.destinations import Destinations
-from translator.lower.findings import Findings, Place, finish
+from translator.lower.findings import Findings, Place, Victim
 from translator.lower.gateways import lower_gateways, lower_listeners, report_unattached
+from translator.lower.incumbents import NOBODY, Incumbents
 from translator.lower.shadows import find_shadows
 from translator.lower.subsets import check_subsets
-from translator.lower.tables import lower_table
+from translator.lower.tables import lower_table, without_own_routes
 from translator.lower.upstreams import lower_upstreams
 from translator.lower.virtual_hosts import HostDraft, expand, own_domains
 from translator.report import rules
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from translator.lower.findings import Blame, Finding
     from translator.lower.tables import TableDraft
     from translator.lower.upstreams import Upstreams
-    from translator.report import Diagnostic, ResourceRef
+    from translator.report import ResourceRef
     from translator.resources import Index, Key
 
 
@@ -44,18 +45,27 @@ class Lowered:
 
     proxies: tuple[ir.Proxy, ...]
     """Sorted by name; their routes may be invalid."""
-    diagnostics: tuple[Diagnostic, ...]
+    former: tuple[tuple[ir.Cluster, ...], tuple[ir.LoadAssignment, ...]]
+    """Upstreams that are gone or invalid, from when they were good last, with endpoints as they
+    are now. No route leads to them; one that is held or kept may need them."""
+    findings: tuple[Finding, ...]
     """Every mistake, once, sorted by place."""
+    victims: Mapping[Blame, tuple[Victim, ...]]
+    """The invalid routes by what is to blame."""
     affected: tuple[Affected, ...]
     """Sorted."""
 
 
-def lower(index: Index) -> Lowered:
+def lower(index: Index, incumbents: Incumbents = NOBODY) -> Lowered:
     """
     Lower resources to what each proxy is to do.
 
     A route with a mistake stays in the result and carries the mistake's code; what is served in
     its place is for others to decide. Nothing depends on the order of the resources.
+
+    Args:
+        index: The resources.
+        incumbents: Who had what only one can have, so that no newcomer takes it away.
     """
     found: list[Finding] = []
     upstreams = lower_upstreams(index)
@@ -74,6 +84,10 @@ def lower(index: Index) -> Lowered:
         )
         for key, resource in index.virtual_services.items()
     }
+    for ref in index.stale:
+        for drafts in (tables, services):
+            if (key := (ref.namespace, ref.name)) in drafts and drafts[key].resource.ref == ref:
+                drafts[key] = without_own_routes(drafts[key])
     delegation = Delegation(index=index, tables=tables)
     delegation.find_targets([*services.values(), *tables.values()])
     flat = {key: delegation.flatten(table) for key, table in services.items()}
@@ -86,14 +100,16 @@ def lower(index: Index) -> Lowered:
             domains=own_domains(resource, found),
             routes=tuple(entry.route for entry in entries),
         )
-    gateways = lower_gateways(index, found)
+    gateways = lower_gateways(index, incumbents, found)
     attached = report_unattached(index, gateways, found)
-    listeners = lower_listeners(gateways, hosts, found)
+    listeners = lower_listeners(gateways, hosts, incumbents, found)
     _report_unreached(tables, services, delegation, index, found)
+    subsets = [*destinations.subsets]
     for table in (*tables.values(), *services.values()):
         found += table.found
+        subsets += (use for route in table.routes for use in route.subsets)
     found += [*upstreams.found, *destinations.found, *delegation.found]
-    found += check_subsets(destinations.subsets, upstreams.clusters, upstreams.endpoints)
+    found += check_subsets(subsets, upstreams.clusters, upstreams.endpoints)
     invalid = [route for key in services if key in attached for route in flat[key] if _bad(route)]
     return Lowered(
         proxies=tuple(
@@ -105,7 +121,9 @@ def lower(index: Index) -> Lowered:
             )
             for name, drafts in listeners.items()
         ),
-        diagnostics=tuple(finish(found, _not_served(invalid))),
+        former=_former(index),
+        findings=_distinct(found, index),
+        victims=_victims(invalid),
         affected=_affected(flat.values(), upstreams),
     )
 
@@ -139,14 +157,31 @@ def _bad(route: FlatRoute) -> bool:
     )
 
 
-def _not_served(invalid: Iterable[FlatRoute]) -> dict[Blame, list[ir.Match]]:
-    """Tell which requests suffer from what."""
-    matches: dict[Blame, list[ir.Match]] = {}
+def _victims(invalid: Iterable[FlatRoute]) -> dict[Blame, tuple[Victim, ...]]:
+    """Tell which routes suffer from what."""
+    victims: dict[Blame, dict[Victim, None]] = {}
     for route in invalid:
-        blames = [(route.draft.owner, route.draft.label), *((ref, "") for ref in route.causes)]
-        for blame in blames:
-            matches.setdefault(blame, []).extend(route.plain_matches)
-    return matches
+        own = (route.draft.owner, route.draft.label)
+        victim = Victim(source=names.source(*own), matches=route.plain_matches)
+        for blame in (own, *((ref, "") for ref in route.causes)):
+            victims.setdefault(blame, {})[victim] = None
+    return {blame: tuple(found) for blame, found in victims.items()}
+
+
+def _distinct(found: Iterable[Finding], index: Index) -> tuple[Finding, ...]:
+    """Drop what was found twice, and what was found in a text that is not there any more."""
+    distinct: dict[tuple[object, ...], Finding] = {}
+    for finding in found:
+        diagnostic = finding.diagnostic
+        if diagnostic.resource not in index.stale:
+            key = (diagnostic.code, diagnostic.resource, diagnostic.position)
+            distinct.setdefault(key, finding)
+    return tuple(sorted(distinct.values(), key=lambda finding: finding.diagnostic.sort_key))
+
+
+def _former(index: Index) -> tuple[tuple[ir.Cluster, ...], tuple[ir.LoadAssignment, ...]]:
+    former = lower_upstreams(replace(index, upstreams=index.former_upstreams))
+    return tuple(former.clusters.values()), tuple(former.assignments)
 
 
 def _affected(hosts: Iterable[Iterable[FlatRoute]], upstreams: Upstreams) -> tuple[Affected, ...]:

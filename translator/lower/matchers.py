@@ -112,5 +112,5 @@ def _value_kind(
 def _check_regex(regex: str, place: Place, findings: Findings, faults: list[str]) -> None:
     complaint = regex_complaint(regex)
     if complaint:
-        message = f"RE2 refuses the expression '{regex}': {complaint}"
+        message = f"Envoy refuses the expression '{regex}': {complaint}"
         faults.append(findings.add(rules.BAD_REGEX, place, message))

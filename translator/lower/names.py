@@ -10,6 +10,7 @@ from translator.ir import Source
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from translator.lower.delegation import FlatRoute
     from translator.report import ResourceRef
 
 
@@ -82,3 +83,22 @@ def envoy_routes(routes: Sequence[tuple[str, tuple[str, ...], int]]) -> list[str
             taken.add(candidate)
             names.append(candidate)
     return names
+
+
+def identities(routes: Iterable[FlatRoute]) -> list[str]:
+    """
+    Tell by what each route of a virtual host is recognised after an edit.
+
+    That is its own name or, without one, what it matches; with its table and the tables above.
+    Where several are alike, their order tells them apart.
+    """
+    unique: list[str] = []
+    seen: Counter[str] = Counter()
+    for route in routes:
+        draft = route.draft
+        own = draft.label if draft.named else " or ".join(map(str, route.plain_matches))
+        tables = "".join(f" < {above.owner}" for above in reversed(route.via))
+        identity = f"{draft.owner}{tables}: {own}"
+        seen[identity] += 1
+        unique.append(f"{identity} ({seen[identity]})" if seen[identity] > 1 else identity)
+    return unique

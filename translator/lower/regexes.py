@@ -15,6 +15,10 @@ import re2
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_MAX_PROGRAM_SIZE = 100
+"""Envoy's own limit, unless its runtime sets `re2.max_program_size.error_level`; it refuses the
+whole route configuration for one larger expression (measured on Envoy 1.40)."""
+
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 """RE2 would write to stderr."""
@@ -29,12 +33,16 @@ def _compile(regex: str) -> Any:
 
 
 def complaint(regex: str) -> str:
-    """Return what RE2 says against an expression; empty if nothing."""
+    """Return why Envoy refuses an expression, mostly in RE2's words; empty if it does not."""
+    if not regex:
+        return "it is empty"
     compiled = _compile(regex)
-    if not isinstance(compiled, re2.error):
-        return ""
-    (words,) = compiled.args
-    return words.decode(errors="replace") if isinstance(words, bytes) else str(words)
+    if isinstance(compiled, re2.error):
+        (words,) = compiled.args
+        return words.decode(errors="replace") if isinstance(words, bytes) else str(words)
+    if compiled.programsize > _MAX_PROGRAM_SIZE:
+        return f"its program size is {compiled.programsize}, more than {_MAX_PROGRAM_SIZE}"
+    return ""
 
 
 def groups(regex: str) -> int:

@@ -7,7 +7,7 @@ wherever the table is delegated to from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from translator.ir import Match, PathKind
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from translator.ir import Action
-    from translator.lower.destinations import Destinations
+    from translator.lower.destinations import Destinations, SubsetUse
     from translator.lower.findings import Finding
     from translator.report import ResourceRef
     from translator.resources import Resource
@@ -37,6 +37,8 @@ class RouteDraft:
 
     label: str
     """Its name or place, unique in its table."""
+    named: bool
+    """Whether the label is a name, and so still holds when the route moves."""
     owner: ResourceRef
     """The table."""
     place: Place
@@ -57,6 +59,8 @@ class RouteDraft:
     """The codes of the mistakes that make the whole route invalid."""
     causes: tuple[ResourceRef, ...] = ()
     """Other resources that make some of it invalid."""
+    subsets: tuple[SubsetUse, ...] = ()
+    """The subsets of upstreams that it uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,28 @@ def lower_table(
     return TableDraft(resource=resource, routes=tuple(drafts), found=tuple(findings.found))
 
 
+def without_own_routes(table: TableDraft) -> TableDraft:
+    """
+    Make all routes of a table invalid, because the table is; it is known from better times.
+
+    What it delegates belongs to other tables, whose authors did nothing wrong.
+    """
+    ref = table.resource.ref
+    return replace(
+        table,
+        routes=tuple(
+            draft
+            if draft.delegate is not None
+            else replace(
+                draft,
+                faults=tuple(sorted({*draft.faults, rules.INVALID_ROUTE_TABLE.code})),
+                causes=(ref, *draft.causes),
+            )
+            for draft in table.routes
+        ),
+    )
+
+
 def _route(
     route: Route | BrokenRoute,
     label: str,
@@ -111,6 +137,7 @@ def _route(
     if isinstance(route, BrokenRoute):
         return RouteDraft(
             label=label,
+            named=label == route.name,
             owner=owner,
             place=place,
             matches=matches,
@@ -133,6 +160,7 @@ def _route(
     faults.update(target.faults, codes)
     return RouteDraft(
         label=label,
+        named=label == route.name,
         owner=owner,
         place=place,
         matches=matches,
@@ -144,6 +172,7 @@ def _route(
         inherits_path=route.inheritable_path_matchers,
         faults=tuple(sorted(faults)),
         causes=target.causes,
+        subsets=target.subsets,
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from translator.lower.delegation import FlatRoute
     from translator.lower.findings import Finding
+    from translator.lower.incumbents import Incumbents
     from translator.resources import Resource
     from translator.resources.specs import VirtualServiceSpec
 
@@ -47,11 +48,16 @@ def expand(routes: Iterable[FlatRoute]) -> list[Entry]:
             for route in flat
         ]
     )
-    placed = [(route, match) for route in flat for match in route.matches]
+    placed = [
+        (route, match, identity)
+        for route, identity in zip(flat, names.identities(flat), strict=True)
+        for match in route.matches
+    ]
     return [
         Entry(
             route=ir.Route(
                 name=name,
+                identity=identity,
                 match=match.match,
                 action=route.action,
                 options=route.options.of(route.action),
@@ -62,7 +68,7 @@ def expand(routes: Iterable[FlatRoute]) -> list[Entry]:
             draft=route.draft,
             place=match.place,
         )
-        for name, (route, match) in zip(unique, placed, strict=True)
+        for name, (route, match, identity) in zip(unique, placed, strict=True)
     ]
 
 
@@ -117,13 +123,23 @@ def age(resource: Resource[object]) -> tuple[bool, str, str, str]:
     return not resource.created, resource.created, ref.namespace, ref.name
 
 
-def virtual_hosts(hosts: Sequence[HostDraft], found: list[Finding]) -> tuple[ir.VirtualHost, ...]:
+def virtual_hosts(
+    configuration: str,
+    hosts: Sequence[HostDraft],
+    incumbents: Incumbents,
+    found: list[Finding],
+) -> tuple[ir.VirtualHost, ...]:
     """
-    Give each domain of one listener to its oldest owner.
+    Give each domain of one listener to who has it already, else to its oldest owner.
 
     A virtual service that loses all its domains is not served.
     """
-    owners: dict[str, tuple[HostDraft, Place]] = {}
+    owners = {
+        domain: (host, place)
+        for host in hosts
+        for domain, place in host.domains
+        if incumbents.domains.get((configuration, domain)) == host.resource.ref.key
+    }
     served: list[ir.VirtualHost] = []
     for host in by_age(hosts):
         kept: list[str] = []
@@ -135,7 +151,7 @@ def virtual_hosts(hosts: Sequence[HostDraft], found: list[Finding]) -> tuple[ir.
             Findings(host.resource, found=found).add(
                 rules.DOMAIN_CONFLICT,
                 place,
-                f"the domain '{domain}' belongs to {owner.resource.ref}, which is older",
+                f"the domain '{domain}' belongs to {owner.resource.ref}, which came first",
                 help="delegate from there, or use another domain",
                 effect=f"requests for '{domain}' are served by {owner.resource.ref} only",
                 related=(("first here", first.value),),
