@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from translator.lower import lower
+from translator.lower import Incumbents, cluster, lower
 from translator.parse import parse
-from translator.policy import Backends, InvalidConfig, Served, serve
-from translator.report import Diagnostic, Position, Severity, rules
-from translator.resources import build_index, read
+from translator.policy import (
+    Backends,
+    Good,
+    InvalidConfig,
+    Memory,
+    Served,
+    effect,
+    read_policy,
+    serve,
+)
+from translator.report import Damage, Diagnostic, Position, Severity, rules
+from translator.resources import build_index, folder_namespace, read
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from translator import ir
-    from translator.resources import Reading
+    from translator.lower import Affected, Finding, Lowered
+    from translator.report import ResourceRef
+    from translator.resources import Index, Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,18 +47,29 @@ class FileReading:
     readings: tuple[Reading, ...]
     diagnostics: tuple[Diagnostic, ...]
 
+    @property
+    def damaged(self) -> bool:
+        """Whether a part of the text could not be read, whatever it held."""
+        return any(found.rule.damage is Damage.FILE for found in self.diagnostics)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
     """What some inputs mean."""
 
     inputs: Inputs
+    policy: InvalidConfig
+    """The policy in force for what is invalid."""
     served: Mapping[str, Served]
     """What each proxy is served and why, by name."""
     diagnostics: tuple[Diagnostic, ...]
     """Every mistake, once, sorted by place."""
+    affected: tuple[Affected, ...]
+    """Who suffers from a mistake of somebody else, sorted."""
     files: Mapping[str, FileReading]
     """The reading of each text, for the next translation to reuse."""
+    memory: Memory
+    """What the next translation has to know of this one, also after a restart."""
 
     @property
     def proxies(self) -> tuple[ir.Proxy, ...]:
@@ -58,33 +81,50 @@ class Translation:
         return sum(diagnostic.severity is severity for diagnostic in self.diagnostics)
 
 
+def restored(memory: Memory) -> Translation:
+    """Make the translation that another process ended with, as far as the next one needs it."""
+    return Translation(
+        inputs=Inputs(files={}),
+        policy=InvalidConfig(),
+        served={},
+        diagnostics=(),
+        affected=(),
+        files={},
+        memory=memory,
+    )
+
+
 def translate(inputs: Inputs, previous: Translation | None = None) -> Translation:
     """
-    Translate inputs into what each proxy is to do.
+    Translate inputs into what each proxy is to be served.
 
     Args:
         inputs: All texts.
-        previous: An earlier translation, whose work is reused; the result does not depend on it.
+        previous: What was translated and served before. Its work is reused; what was good in it
+            stands in, as the policy says, for what is invalid now.
 
     Never raises for what users write; their mistakes are diagnostics.
     """
-    if previous is not None and previous.inputs == inputs:
+    if previous is not None and previous.inputs == inputs and previous.files:
         return previous
-    known = previous.files if previous else {}
+    memory = previous.memory if previous is not None else Memory()
+    known = previous.files if previous is not None else {}
     files = {
         origin: _read_file(origin, text, known.get(origin))
         for origin, text in sorted(inputs.files.items())
     }
-    index, conflicts = build_index(reading for file in files.values() for reading in file.readings)
-    lowered = lower(index)
-    memory = {name: served.memory for name, served in previous.served.items()} if previous else {}
+    damaged = {*inputs.unreadable, *(origin for origin, file in files.items() if file.damaged)}
+    index, conflicts = build_index(
+        (reading for file in files.values() for reading in file.readings),
+        last_good={ref: good.resource for ref, good in memory.resources.items()},
+        lost={ref for ref, good in memory.resources.items() if good.origin in damaged},
+    )
+    policy, complaints = read_policy(index)
+    lowered = lower(index, Incumbents.of(past.served for past in memory.proxies.values()))
+    spare = Backends.of(*lowered.former)
     served = {
         proxy.name: serve(
-            proxy,
-            InvalidConfig(),
-            memory.get(proxy.name),
-            damaged=False,
-            spare=Backends.of((), ()),
+            proxy, policy, memory.proxies.get(proxy.name), stale=index.stale, spare=spare
         )
         for proxy in lowered.proxies
     }
@@ -92,30 +132,63 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
         *(_unreadable(origin, reason) for origin, reason in inputs.unreadable.items()),
         *(diagnostic for file in files.values() for diagnostic in file.diagnostics),
         *conflicts,
-        *lowered.diagnostics,
+        *complaints,
+        *(_with_effect(finding, lowered, served, policy) for finding in lowered.findings),
     ]
     return Translation(
         inputs=inputs,
+        policy=policy,
         served=served,
         diagnostics=tuple(sorted(diagnostics, key=lambda diagnostic: diagnostic.sort_key)),
+        affected=lowered.affected,
         files=files,
+        memory=Memory(
+            resources=_good_resources(files, index, memory, served),
+            proxies={name: decided.memory for name, decided in served.items()},
+        ),
     )
+
+
+def _with_effect(
+    finding: Finding, lowered: Lowered, served: Mapping[str, Served], policy: InvalidConfig
+) -> Diagnostic:
+    diagnostic = finding.diagnostic
+    if diagnostic.effect or diagnostic.severity is not Severity.ERROR:
+        return diagnostic
+    return replace(
+        diagnostic, effect=effect(lowered.victims.get(finding.blame, ()), served, policy)
+    )
+
+
+def _good_resources(
+    files: Mapping[str, FileReading],
+    index: Index,
+    memory: Memory,
+    served: Mapping[str, Served],
+) -> dict[ResourceRef, Good]:
+    """Remember the resources that are good, and those of the past that are still of use."""
+    good: dict[ResourceRef, Good] = {}
+    for origin, file in files.items():
+        for reading in file.readings:
+            resource = reading.resource
+            if resource is not None and index.resources.get(resource.ref) is resource:
+                good[resource.ref] = Good(origin=origin, text=file.text, resource=resource)
+    needed = {name for decided in served.values() for name in decided.needed}
+    for ref, past in memory.resources.items():
+        upstream = ref.kind == "Upstream" and cluster(ref.namespace, ref.name) in needed
+        if ref not in good and (ref in index.stale or ref in index.broken or upstream):
+            good[ref] = past
+    return {ref: good[ref] for ref in sorted(good)}
 
 
 def _read_file(origin: str, text: bytes, known: FileReading | None) -> FileReading:
     if known is not None and known.text == text:
         return known
     parsed = parse(origin, text)
-    namespace = _folder_namespace(origin)
+    namespace = folder_namespace(origin)
     readings = tuple(read(document, folder_namespace=namespace) for document in parsed.documents)
     found = (diagnostic for reading in readings for diagnostic in reading.diagnostics)
     return FileReading(text=text, readings=readings, diagnostics=(*parsed.diagnostics, *found))
-
-
-def _folder_namespace(origin: str) -> str:
-    """Name the folder that holds a file, empty for one at the top."""
-    _, _, folder = origin.rpartition("/")[0].rpartition("/")
-    return folder
 
 
 def _unreadable(origin: str, reason: str) -> Diagnostic:
@@ -124,5 +197,5 @@ def _unreadable(origin: str, reason: str) -> Diagnostic:
         resource=None,
         position=Position(path=origin, line=1, column=1),
         message=f"the file cannot be read: {reason}",
-        help="what it held before is gone from the configuration until it can be read again",
+        help="what it held counts as invalid until it can be read again",
     )

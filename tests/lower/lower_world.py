@@ -88,13 +88,21 @@ class World:
         self.lowered = lower(self.index)
 
     @property
+    def diagnostics(self):
+        return tuple(finding.diagnostic for finding in self.lowered.findings)
+
+    @property
+    def diagnostics(self):
+        return tuple(finding.diagnostic for finding in self.lowered.findings)
+
+    @property
     def found(self):
         """The findings as code, resource and the text that they point at."""
-        return [self.brief(diagnostic) for diagnostic in self.lowered.diagnostics]
+        return [self.brief(diagnostic) for diagnostic in self.diagnostics]
 
     @property
     def codes(self):
-        return [diagnostic.code for diagnostic in self.lowered.diagnostics]
+        return [diagnostic.code for diagnostic in self.diagnostics]
 
     def brief(self, diagnostic):
         assert diagnostic.resource is not None
@@ -106,8 +114,20 @@ class World:
         return line[position.column - 1 : position.column - 1 + position.width]
 
     def diagnostic(self, code):
-        (diagnostic,) = [found for found in self.lowered.diagnostics if found.code == code]
+        (diagnostic,) = [found for found in self.diagnostics if found.code == code]
         return diagnostic
+
+    def suffering(self, code):
+        """The requests that routes would have taken, had it not been for a mistake."""
+        (finding,) = [found for found in self.lowered.findings if found.diagnostic.code == code]
+        victims = self.lowered.victims.get(finding.blame, ())
+        return [str(match) for victim in victims for match in victim.matches]
+
+    def suffering(self, code):
+        """The requests that the routes would take which the only finding with a code breaks."""
+        (blame,) = [it.blame for it in self.lowered.findings if it.diagnostic.code == code]
+        victims = self.lowered.victims.get(blame, ())
+        return [str(match) for victim in victims for match in victim.matches]
 
     @property
     def hosts(self):

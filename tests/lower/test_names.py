@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lower_world import World, route, select, table, virtual_service
 
 from translator.lower import names
 
@@ -17,17 +18,26 @@ def test_labels_are_unique(written):
     assert len(written) == len(set(labels))
 
 
+matchers = st.lists(st.sampled_from(["{prefix: /a}", "{prefix: /b}"]), max_size=3).map(", ".join)
+
+
 @given(
-    routes=st.lists(
-        st.tuples(words, st.lists(words, max_size=2).map(tuple), st.integers(1, 3)), max_size=8
-    )
+    own=st.lists(st.tuples(words, matchers), max_size=4),
+    below=st.lists(st.tuples(words, matchers), max_size=4),
+    times=st.integers(0, 3),
 )
 @settings(max_examples=100, deadline=None)
-def test_names_are_unique(routes):
-    """Each Envoy route of a virtual host has a name of its own."""
-    made = names.envoy_routes(routes)
+def test_names_are_unique(own, below, times):
+    """Each Envoy route of a virtual host has a name of its own, and is recognised by one."""
+    routes = [route(matcher, name=name and f"'{name}'") for name, matcher in own]
+    again = [select("{}")] * times
+    world = World(
+        virtual_service(*routes, *again),
+        table("ops/app", *(route(matcher, name=name and f"'{name}'") for name, matcher in below)),
+    )
 
-    assert sum(matchers for _, _, matchers in routes) == len(set(made)) == len(made)
+    names_made = [made.name for made in world.routes]
+    assert len(names_made) == len(set(names_made))
 
 
 def test_a_name_is_used_as_it_is():

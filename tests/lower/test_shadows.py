@@ -219,7 +219,7 @@ def test_no_false_alarms(written, path, values, method):
     first = next((n for n, it in enumerate(written) if takes(it, path, values, method)), None)
     hidden = {
         int(re.search(r"name: r(\d)", world.files["0.yaml"][offset(world, diagnostic) :]).group(1))
-        for diagnostic in world.lowered.diagnostics
+        for diagnostic in world.diagnostics
     }
     assert first not in hidden
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import re2
 
-from translator.emit.values import Fields
 from translator.ir import HeaderMatch, Match, PathKind, QueryMatch, ValueKind
+
+if TYPE_CHECKING:
+    from translator.emit.values import Fields
 
 _MILLION = 1_000_000
 

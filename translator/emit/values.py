@@ -1,13 +1,12 @@
-"""
-Small messages that many of Envoy's messages hold, as the plain values `xds.messages.build` takes.
-"""
+"""Small messages that many others hold, as the plain values that `xds.messages.build` takes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from google.protobuf.message import Message
 
     from translator import ir

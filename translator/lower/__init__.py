@@ -7,6 +7,9 @@ that Envoy would refuse. Knows nothing of Envoy's messages, and of no policy: a 
 is kept and marked.
 """
 
+from translator.lower.findings import Finding, Victim
+from translator.lower.incumbents import Incumbents
 from translator.lower.lowering import Affected, Lowered, lower
+from translator.lower.names import cluster
 
-__all__ = ["Affected", "Lowered", "lower"]
+__all__ = ["Affected", "Finding", "Incumbents", "Lowered", "Victim", "cluster", "lower"]

@@ -18,6 +18,7 @@ Path: TypeAlias = tuple[str | int, ...]
 Blame: TypeAlias = tuple[ResourceRef, str]
 """A resource, and the label of one of its routes or the empty string for all of it."""
 
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Something in a resource's text; its position is looked up only when it is needed."""

@@ -225,7 +225,8 @@ def _listener(
             source=names.source(gateway.resource.ref) if gateway.resource is not None else None,
         ),
         routes=ir.RouteConfiguration(
-            name=configuration, virtual_hosts=virtual_hosts(configuration, drafts, incumbents, found)
+            name=configuration,
+            virtual_hosts=virtual_hosts(configuration, drafts, incumbents, found),
         ),
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from translator import ir
+from translator.lower import names
 from translator.lower.delegation import Delegation
 from translator.lower.destinations import Destinations
 from translator.lower.findings import Findings, Place, Victim

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from translator.ir import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from translator.lower.delegation import FlatRoute
     from translator.report import ResourceRef
@@ -59,25 +59,23 @@ def route(owner: ResourceRef, label: str) -> str:
     return f"{owner.namespace}/{owner.name}/{label}"
 
 
-def envoy_routes(routes: Sequence[tuple[str, tuple[str, ...], int]]) -> list[str]:
+def envoy_routes(routes: Iterable[FlatRoute]) -> list[str]:
     """
     Name the Envoy routes of one virtual host, each uniquely.
 
-    Args:
-        routes: For each route as written its name, the names of the routes that delegate to it
-            from the top, and how many matchers it has.
-
-    The way from the top is part of a name only where a table is reached twice, and the place of a
-    matcher only where a route has several.
+    The tables that a table is reached through are always part of a name, so that a team that
+    delegates to another team's table renames none of that team's routes. The place of a matcher
+    is part of it only where a route has several.
     """
-    plain = Counter(name for name, _, _ in routes)
     names: list[str] = []
     taken: set[str] = set()
-    for name, via, matchers in routes:
-        full = f"{name}@{'@'.join(reversed(via))}" if plain[name] > 1 and via else name
-        for index in range(matchers):
-            candidate = f"{full}/{index}" if matchers > 1 else full
-            # Authors may give names that look like ours.
+    for flat in routes:
+        tables = (above.owner for above in reversed(flat.via) if above.owner.kind == "RouteTable")
+        full = route(flat.draft.owner, flat.draft.label)
+        full += "".join(f"@{table.namespace}/{table.name}" for table in tables)
+        for index in range(len(flat.matches)):
+            candidate = f"{full}/{index}" if len(flat.matches) > 1 else full
+            # A table may be reached twice, and authors may give names that look like ours.
             while candidate in taken:
                 candidate += "'"
             taken.add(candidate)

@@ -38,16 +38,7 @@ class HostDraft:
 def expand(routes: Iterable[FlatRoute]) -> list[Entry]:
     """Make one Envoy route of each matcher, and name it."""
     flat = list(routes)
-    unique = names.envoy_routes(
-        [
-            (
-                names.route(route.draft.owner, route.draft.label),
-                tuple(names.route(above.owner, above.label) for above in route.via),
-                len(route.matches),
-            )
-            for route in flat
-        ]
-    )
+    unique = names.envoy_routes(flat)
     placed = [
         (route, match, identity)
         for route, identity in zip(flat, names.identities(flat), strict=True)

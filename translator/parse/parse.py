@@ -136,7 +136,7 @@ class _File:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             index = mark.index - mark.column if mark else 0
-            complaint = explain(error, text)
+            complaint = explain(error, text, stream.innermost)
         else:
             return None
         broken = stream.current or RawDocument(start=0, line=complaint.line)

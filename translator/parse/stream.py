@@ -58,6 +58,7 @@ class Stream:
         self._next: Callable[[], Event] = _Loader(text).get_event
         self.current: RawDocument | None = None
         """The document that is being read; what to keep of it when reading fails."""
+        self._trail: Trail | None = None
 
     def documents(self) -> Iterator[RawDocument]:
         """
@@ -71,10 +72,15 @@ class Stream:
             mark: Mark = event.start_mark
             if type(event) is DocumentStartEvent:
                 self.current = RawDocument(start=mark.index - mark.column, line=mark.line)
-                trail = Trail(self._origin, self._first_line, self.current)
-                _Walk(self._next, trail).read()
+                self._trail = Trail(self._origin, self._first_line, self.current)
+                _Walk(self._next, self._trail).read()
                 yield self.current
                 self.current = None
+
+    @property
+    def innermost(self) -> Mark | None:
+        """Where the collection begins in which reading failed."""
+        return self._trail.frames[-1].begin if self._trail and self._trail.frames else None
 
 
 class _Walk:

@@ -10,6 +10,8 @@ from translator.report import Rule, rules
 if TYPE_CHECKING:
     import yaml
 
+    from translator.parse.trail import Mark
+
 
 class Complaint(NamedTuple):
     """A syntax error, placed and explained."""
@@ -27,6 +29,7 @@ class Complaint(NamedTuple):
 
 _INDENTATION = re.compile(r" *\t[ \t]*")
 _OPENERS = {"[": "]", "{": "}"}
+_UNCLOSED = ("did not find expected ','", "did not find expected node content")
 
 _EXPLANATIONS: dict[str, tuple[str, str]] = {
     "mapping values are not allowed in this context": (
@@ -60,8 +63,15 @@ _EXPLANATIONS: dict[str, tuple[str, str]] = {
 """libyaml's problem, our message, and what to do."""
 
 
-def explain(error: yaml.MarkedYAMLError, text: str) -> Complaint:
-    """Turn an error of libyaml into a message at the place that has to be changed."""
+def explain(error: yaml.MarkedYAMLError, text: str, innermost: Mark | None) -> Complaint:
+    """
+    Turn an error of libyaml into a message at the place that has to be changed.
+
+    Args:
+        error: The error.
+        text: What was read.
+        innermost: Where the collection begins in which it was found.
+    """
     lines = text.split("\n")
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
@@ -75,11 +85,13 @@ def explain(error: yaml.MarkedYAMLError, text: str) -> Complaint:
             return Complaint(
                 rules.BAD_YAML, begin.line, begin.column, f"this {opener} is never closed"
             )
-        if opener in _OPENERS and problem.startswith("did not find expected ','"):
+    if innermost is not None:
+        opener = _at(lines, innermost.line, innermost.column)
+        if opener in _OPENERS and problem.startswith(_UNCLOSED):
             return Complaint(
                 rules.BAD_YAML,
-                begin.line,
-                begin.column,
+                innermost.line,
+                innermost.column,
                 f"this '{opener}' is not closed before the next value",
                 f"add a ',' or the '{_OPENERS[opener]}', or quote the text",
                 ("it should be closed before this", line, column),

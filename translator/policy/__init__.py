@@ -6,8 +6,22 @@ IR to serve, in which every route is valid, what was decided for which route, an
 Pure: what was served before is a value that the caller keeps, across restarts too.
 """
 
-from translator.policy.memory import ProxyMemory
+from translator.policy.effects import effect
+from translator.policy.memory import Good, Memory, ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
 from translator.policy.serve import Backends, Outcome, Served, serve
+from translator.policy.settings import read_policy
 
-__all__ = ["Backends", "InvalidConfig", "Mode", "Outcome", "ProxyMemory", "Served", "serve"]
+__all__ = [
+    "Backends",
+    "Good",
+    "InvalidConfig",
+    "Memory",
+    "Mode",
+    "Outcome",
+    "ProxyMemory",
+    "Served",
+    "effect",
+    "read_policy",
+    "serve",
+]

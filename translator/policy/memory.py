@@ -1,11 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from translator import ir
+    from translator.report import ResourceRef
+    from translator.resources import Resource
+    from translator.resources.base import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,3 +22,24 @@ class ProxyMemory:
     """Whether it was ever served entirely as written; before that there is nothing to hold."""
     good: Mapping[str, tuple[ir.Route, ...]]
     """The last good version of each route by its identity, one Envoy route for each matcher."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Good:
+    """A resource as it was when it was good last."""
+
+    origin: str
+    """Where it was written."""
+    text: bytes
+    """The text that it was read from; the resource is found in it by its identity."""
+    resource: Resource[Model]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What has to be known of the past to translate; it survives restarts."""
+
+    resources: Mapping[ResourceRef, Good] = field(default_factory=dict)
+    """All resources that are there, and those that are gone but still needed; sorted."""
+    proxies: Mapping[str, ProxyMemory] = field(default_factory=dict)
+    """By name, sorted."""

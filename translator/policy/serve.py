@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -9,9 +8,10 @@ from translator import ir
 from translator.policy.memory import ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
 from translator.policy.routes import groups, replaced
+from translator.report import ResourceRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class Outcome(StrEnum):
@@ -60,13 +60,19 @@ class Served:
     waiting: tuple[ir.Source, ...]
     """The tables whose valid changes wait because the proxy is held; sorted."""
 
+    @property
+    def needed(self) -> frozenset[str]:
+        """The clusters that its routes, and the last good versions of its routes, lead to."""
+        last_good = (route for group in self.memory.good.values() for route in group)
+        return frozenset((*_needed(_routes(self.proxy)), *_needed(last_good)))
+
 
 def serve(
     proxy: ir.Proxy,
     policy: InvalidConfig,
     memory: ProxyMemory | None,
     *,
-    damaged: bool,
+    stale: frozenset[ResourceRef],
     spare: Backends,
 ) -> Served:
     """
@@ -76,8 +82,7 @@ def serve(
         proxy: The proxy as lowered.
         policy: The policy in force.
         memory: What is known of the past; None for a proxy that was never served.
-        damaged: Whether a resource of the proxy is invalid as a whole, so that its last good
-            version stands in for it.
+        stale: Resources that are invalid as a whole; their last good versions stand in for them.
         spare: Upstreams that are gone or invalid, lowered from their last good version. A route
             that is held or kept may still need them, with endpoints as they are now.
     """
@@ -105,7 +110,10 @@ def serve(
         )
         for configuration in proxy.route_configurations
     )
-    valid = not damaged and not outcomes
+    valid = not outcomes and not any(
+        ResourceRef(source.kind, source.namespace, source.name) in stale
+        for source in _owners(proxy)
+    )
     whole = memory is not None and memory.whole
     current = replace(proxy, route_configurations=configurations)
     waiting: tuple[ir.Source, ...] = ()
@@ -157,7 +165,7 @@ def _host(
 
 
 def _renamed(last: tuple[ir.Route, ...], group: tuple[ir.Route, ...]) -> tuple[ir.Route, ...]:
-    """Name routes as they are named now: without a name of its own a route is known by its place."""
+    """Name routes as they are named now; one without a name of its own goes by its place."""
     if len(last) != len(group):
         return last
     return tuple(
@@ -201,6 +209,15 @@ def _with_backends(proxy: ir.Proxy, spare: Backends, past: Backends) -> ir.Proxy
         clusters=tuple(sorted(clusters, key=lambda cluster: cluster.name)),
         load_assignments=tuple(sorted(assignments, key=lambda assignment: assignment.cluster)),
     )
+
+
+def _owners(proxy: ir.Proxy) -> Iterator[ResourceRef]:
+    """List the gateways and virtual services of a proxy."""
+    sources = [listener.source for listener in proxy.listeners if listener.source is not None]
+    for configuration in proxy.route_configurations:
+        sources += [host.source for host in configuration.virtual_hosts]
+    for source in sources:
+        yield ResourceRef(source.kind, source.namespace, source.name)
 
 
 def _routes(proxy: ir.Proxy) -> Iterator[ir.Route]:

@@ -32,6 +32,11 @@ class ResourceRef:
     namespace: str
     name: str
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """The namespace and name, which identify it among its kind."""
+        return self.namespace, self.name
+
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
 

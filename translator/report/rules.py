@@ -97,6 +97,7 @@ UNREACHED_ROUTE_TABLE = _warning("PEN314", "a route table that nobody delegates 
 UNATTACHED_VIRTUAL_SERVICE = _warning("PEN315", "a virtual service on no gateway")
 INVALID_UPSTREAM = _error("PEN316", Damage.ROUTE, "an upstream that is itself invalid")
 INVALID_ROUTE_TABLE = _error("PEN317", Damage.ROUTE, "a route table that is itself invalid")
+UNUSED_SETTINGS = _warning("PEN318", "settings that nobody reads")
 
 NO_ACTION = _error("PEN401", Damage.ROUTE, "a route without an action")
 BAD_REGEX = _error("PEN402", Damage.ROUTE, "a regular expression that RE2 refuses")

@@ -54,6 +54,8 @@ class Index:
     """What a selector has to look at, in the order of their names."""
     broken: frozenset[ResourceRef]
     """Resources that exist but are invalid, and for which nothing stands in."""
+    resources: Mapping[ResourceRef, Resource[Model]]
+    """All of the above by identity, sorted."""
     stale: frozenset[ResourceRef]
     """Resources that are invalid now, and are here as they were when they were good last."""
     former_upstreams: Mapping[Key, Resource[UpstreamSpec]]
@@ -91,6 +93,7 @@ def build_index(
     names: defaultdict[str, list[str]] = defaultdict(list)
     broken: list[ResourceRef] = []
     stale: set[ResourceRef] = set()
+    resources: dict[ResourceRef, Resource[Any]] = {}
     for ref in sorted(claims.keys() | {ref for ref in last_good if ref in lost}):
         names[ref.kind].append(f"{ref.namespace}/{ref.name}")
         former = last_good.get(ref)
@@ -107,7 +110,7 @@ def build_index(
         if resource is None:
             broken.append(ref)
         else:
-            kinds[ref.kind][ref.namespace, ref.name] = resource
+            kinds[ref.kind][ref.namespace, ref.name] = resources[ref] = resource
     former_upstreams = {
         (ref.namespace, ref.name): last_good[ref]
         for ref in sorted(last_good)
@@ -127,6 +130,7 @@ def build_index(
         pods_by_ip=_by_ip(kinds["Pod"].values()),
         route_tables_by_namespace=_by_namespace(kinds["RouteTable"].values()),
         broken=frozenset(broken),
+        resources=MappingProxyType(resources),
         stale=frozenset(stale),
         former_upstreams=MappingProxyType(
             cast("dict[Key, Resource[UpstreamSpec]]", former_upstreams)

@@ -245,8 +245,54 @@ class UpstreamGroupSpec(Model):
     """The shares; an empty upstream namespace is that of the group."""
 
 
+class InvalidConfigPolicy(Model):
+    """What is served in the place of invalid routes; hold all of them if nothing is set."""
+
+    replace_invalid_routes: Flag = False
+    """Whether an invalid route answers with an error while all others are served as written."""
+    keep_last_good_routes: Flag = False
+    """Whether an invalid route keeps its own last good version, or is replaced if it had none."""
+    invalid_route_response_code: Integer | None = None
+    """The status that a replaced route answers, 404 if unset."""
+    invalid_route_response_body: Text | None = None
+    """The body that a replaced route answers."""
+
+
+class GlooSettings(Model):
+    """Settings of the translation."""
+
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType(
+        dict.fromkeys(
+            (
+                "awsOptions",
+                "circuitBreakers",
+                "disableGrpcWeb",
+                "disableKubernetesDestinations",
+                "disableProxyGarbageCollection",
+                "enableRestEds",
+                "endpointsWarmingTimeout",
+                "failoverUpstreamDnsPollingInterval",
+                "istioOptions",
+                "logTransformationRequestResponseInfo",
+                "proxyDebugBindAddr",
+                "regexMaxProgramSize",
+                "removeUnusedFilters",
+                "restXdsBindAddr",
+                "transformationEscapeCharacters",
+                "validationBindAddr",
+                "validationServerGrpcMaxSizeBytes",
+                "xdsBindAddr",
+            ),
+            "",
+        )
+    )
+
+    invalid_config_policy: InvalidConfigPolicy | None = None
+    """What is served in the place of invalid routes."""
+
+
 class SettingsSpec(Model):
-    """Settings of the control plane."""
+    """Settings of the control plane; those called `gloo-system/default` count."""
 
     UNSUPPORTED: ClassVar[Mapping[str, str]] = MappingProxyType(
         dict.fromkeys(
@@ -261,7 +307,6 @@ class SettingsSpec(Model):
                 "discoveryNamespace",
                 "extauth",
                 "gateway",
-                "gloo",
                 "kubernetesArtifactSource",
                 "kubernetesConfigSource",
                 "kubernetesSecretSource",
@@ -278,3 +323,6 @@ class SettingsSpec(Model):
             "",
         )
     )
+
+    gloo: GlooSettings | None = None
+    """Settings of the translation."""
