@@ -165,11 +165,15 @@ class _File:
         )
 
     def _add(self, raw: RawDocument, problem: Diagnostic | None) -> None:
-        flaws = list(raw.flaws)
+        flaws = raw.flaws
         whole = [problem] if problem else []
+        if problem:
+            # What went wrong on one line is one mistake.
+            line = problem.position.line
+            flaws = [flaw for flaw in flaws if flaw.diagnostic.position.line != line]
         self._diagnostics += self._spoilt(raw.start)
         whole += self._spoilt(raw.end)
-        flaws += [Flaw(path=(), diagnostic=diagnostic) for diagnostic in whole]
+        flaws = [*flaws, *(Flaw(path=(), diagnostic=diagnostic) for diagnostic in whole)]
         locator = TextLocator(
             origin=self._origin, text=self._text, start=raw.start, end=raw.end, line=raw.line
         )

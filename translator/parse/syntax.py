@@ -28,15 +28,17 @@ class Complaint(NamedTuple):
 
 
 _INDENTATION = re.compile(r" *\t[ \t]*")
-_OPENERS = {"[": "]", "{": "}"}
+_BRACKETS = {"[": "]", "{": "}"}
 _UNCLOSED = ("did not find expected ','", "did not find expected node content")
+
+_NO_KEY = "did not find expected key"
 
 _EXPLANATIONS: dict[str, tuple[str, str]] = {
     "mapping values are not allowed in this context": (
         "a ':' where no key can stand",
         "check the indentation, or quote the text that contains the ':'",
     ),
-    "did not find expected key": (
+    _NO_KEY: (
         "this is not a key of the mapping around it",
         "align it with the keys above, or quote the value before it",
     ),
@@ -58,6 +60,14 @@ _EXPLANATIONS: dict[str, tuple[str, str]] = {
         "an escape that YAML does not know",
         "write '\\\\' for a backslash, or use single quotes",
     ),
+    "did not find expected alphabetic or numeric character": (
+        "'*' and '&' refer to a name, and there is none",
+        "quote a text that begins with '*' or '&'",
+    ),
+    "did not find expected comment or line break": (
+        "text behind the '|' or '>' that begins a block of text",
+        "begin the text on the next line, or quote it",
+    ),
     "found undefined tag handle": ("a tag that is not defined", "remove the tag"),
 }
 """libyaml's problem, our message, and what to do."""
@@ -73,40 +83,40 @@ def explain(error: yaml.MarkedYAMLError, text: str, innermost: Mark | None) -> C
         innermost: Where the collection begins in which it was found.
     """
     lines = text.split("\n")
+    problem, context = error.problem or "", error.context or ""
     mark = error.problem_mark or error.context_mark
-    line, column = (mark.line, mark.column) if mark else (0, 0)
-    problem = error.problem or ""
-    if tab := _find_tab(lines, line, column, problem):
+    place = (mark.line, mark.column) if mark else (0, 0)
+    begin = error.context_mark and (error.context_mark.line, error.context_mark.column)
+    if tab := _find_tab(lines, *place, problem):
         return tab
-    if error.context_mark is not None:
-        begin = error.context_mark
-        opener = _at(lines, begin.line, begin.column)
-        if "quoted scalar" in (error.context or "") and "unexpected" in problem:
-            return Complaint(
-                rules.BAD_YAML, begin.line, begin.column, f"this {opener} is never closed"
-            )
-    if innermost is not None:
+    if begin and "quoted scalar" in context and "unexpected" in problem:
+        quote = _at(lines, *begin)
+        return Complaint(rules.BAD_YAML, *begin, f"this {quote} is never closed")
+    if innermost and problem.startswith(_UNCLOSED):
         opener = _at(lines, innermost.line, innermost.column)
-        if opener in _OPENERS and problem.startswith(_UNCLOSED):
-            return Complaint(
-                rules.BAD_YAML,
-                innermost.line,
-                innermost.column,
-                f"this '{opener}' is not closed before the next value",
-                f"add a ',' or the '{_OPENERS[opener]}', or quote the text",
-                ("it should be closed before this", line, column),
-            )
-    character = _at(lines, line, column)
+        if opener in _BRACKETS:
+            return _unclosed(lines, (innermost.line, innermost.column), place)
+    if begin and context == "while scanning a simple key":
+        # libyaml complains where it gives up looking for the ':'.
+        place = begin
     if problem.startswith("found character that cannot start any token"):
-        return Complaint(
-            rules.BAD_YAML,
-            line,
-            column,
-            f"a value cannot begin with '{character}'",
-            "quote the value",
-        )
+        message = f"a value cannot begin with '{_at(lines, *place)}'"
+        return Complaint(rules.BAD_YAML, *place, message, "quote the value")
     message, advice = _EXPLANATIONS.get(problem, (problem or "this is not YAML", ""))
-    return Complaint(rules.BAD_YAML, line, column, message, advice)
+    if problem == _NO_KEY and lines[place[0]][: place[1]].strip():
+        message, advice = "text behind the end of a value", "quote the value as a whole"
+    return Complaint(rules.BAD_YAML, *place, message, advice)
+
+
+def _unclosed(lines: list[str], begin: tuple[int, int], place: tuple[int, int]) -> Complaint:
+    opener = _at(lines, *begin)
+    advice = f"add a ',' or the '{_BRACKETS[opener]}', or quote the text"
+    rest = lines[place[0]][place[1] :] if place[0] < len(lines) else ""
+    if not rest.strip() or rest.startswith("---"):
+        return Complaint(rules.BAD_YAML, *begin, f"this '{opener}' is never closed", advice)
+    message = f"this '{opener}' is not closed before the next value"
+    related = ("it should be closed before this", *place)
+    return Complaint(rules.BAD_YAML, *begin, message, advice, related)
 
 
 def _find_tab(lines: list[str], line: int, column: int, problem: str) -> Complaint | None:
