@@ -89,11 +89,11 @@ class World:
 
     @property
     def diagnostics(self):
-        return tuple(finding.diagnostic for finding in self.lowered.findings)
+        return [finding.diagnostic for finding in self.lowered.findings]
 
     @property
     def diagnostics(self):
-        return tuple(finding.diagnostic for finding in self.lowered.findings)
+        return [finding.diagnostic for finding in self.lowered.findings]
 
     @property
     def found(self):
