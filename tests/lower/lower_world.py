@@ -123,12 +123,6 @@ class World:
         victims = self.lowered.victims.get(finding.blame, ())
         return [str(match) for victim in victims for match in victim.matches]
 
-    def suffering(self, code):
-        """The requests that the routes would take which the only finding with a code breaks."""
-        (blame,) = [it.blame for it in self.lowered.findings if it.diagnostic.code == code]
-        victims = self.lowered.victims.get(blame, ())
-        return [str(match) for victim in victims for match in victim.matches]
-
     @property
     def hosts(self):
         return [
