@@ -92,10 +92,6 @@ class World:
         return [finding.diagnostic for finding in self.lowered.findings]
 
     @property
-    def diagnostics(self):
-        return [finding.diagnostic for finding in self.lowered.findings]
-
-    @property
     def found(self):
         """The findings as code, resource and the text that they point at."""
         return [self.brief(diagnostic) for diagnostic in self.diagnostics]

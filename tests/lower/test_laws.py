@@ -70,5 +70,5 @@ def test_nothing():
     world = World()
 
     (proxy,) = world.lowered.proxies
-    assert (1, (), ()) == (len(proxy.listeners), proxy.clusters, world.diagnostics)
+    assert (1, (), []) == (len(proxy.listeners), proxy.clusters, world.diagnostics)
     assert () == proxy.route_configurations[0].virtual_hosts
