@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from lower_world import HELLO, World, delegate, route, select, single, table, virtual_service
 
+from translator.lower import delegation
+
 PARENT = "{prefix: /a}"
 STRICT = "{prefix: /a, headers: [{name: X-Region, value: eu}], methods: [GET, POST]}"
 
@@ -317,6 +319,15 @@ def test_empty_selection():
 
     assert ["PEN305"] == world.codes
     assert () == world.routes
+    assert "it looks in 'ops' only" in world.diagnostic("PEN305").help
+
+
+@pytest.mark.parametrize(("spaces", "hint"), [("[x, t]", "it looks in 't', 'x'"), ("['*']", "")])
+def test_where_a_selector_looks(spaces, hint):
+    """The help of an empty selection says where nothing was found."""
+    world = World(virtual_service(select(f"{{namespaces: {spaces}}}")))
+
+    assert world.diagnostic("PEN305").help.startswith(hint)
 
 
 def test_cycle():
@@ -355,6 +366,19 @@ def test_depth_is_bounded():
     world = World(virtual_service(delegate("t/t0", PARENT)), *chain, table("t/t200"))
 
     assert ["PEN308"] == world.codes
+
+
+def test_number_of_routes_is_bounded(monkeypatch):
+    """Tables that delegate to one another twice are a finding, not millions of routes."""
+    monkeypatch.setattr(delegation, "_MAX_ROUTES", 1000)
+    twice = [
+        table(f"t/t{n}", *[delegate(f"t/t{n + 1}", PARENT, name=f"d{m}") for m in range(2)])
+        for n in range(20)
+    ]
+    world = World(virtual_service(delegate("t/t0", PARENT)), *twice, table("t/t20"))
+
+    assert {"PEN308"} == set(world.codes)
+    assert len(world.routes) <= 1000
 
 
 def test_same_table_twice():

@@ -197,3 +197,52 @@ def test_empty_subset(fallback, effect):
     world = World(virtual_service(route("", single("t/u", "{version: v9}"))), divided(fallback))
 
     assert effect == world.diagnostic("PEN311").effect
+
+
+def test_unknown_endpoints():
+    """Where nothing says which endpoints a Service has, no subset is empty for certain."""
+    kube = "kube: {serviceName: s, servicePort: 80, subsetSpec: {selectors: [{keys: [version]}]}}"
+    service = document("Service", "t/s", "spec: {ports: [{port: 80}]}")
+    endpoints = document("Endpoints", "t/s", "subsets: []")
+    routes = virtual_service(route("", single("t/u", "{version: v1}")))
+
+    unknown = World(routes, upstream("t/u", kube), service)
+    none = World(routes, upstream("t/u", kube), service, endpoints)
+
+    assert [] == unknown.codes
+    assert "'t/u' has no endpoint: 503" == none.diagnostic("PEN311").effect
+
+
+def test_empty_subset_of_a_group():
+    """A group's subset is checked once, at the group."""
+    action = "routeAction: {upstreamGroup: {name: g, namespace: t}}"
+    world = World(
+        virtual_service(route("{prefix: /a}", action), route("{prefix: /b}", action)),
+        divided(),
+        group("t/g", (1, forward("/u", "{version: v9}"))),
+    )
+
+    assert [("PEN311", "t/g")] == [found[:2] for found in world.found]
+
+
+def test_broken_group_and_service():
+    """What is broken has findings of its own; who needs it is affected."""
+    broken_group = group("t/g", (1, forward("/u"))).replace("weight: 1", "weight: x")
+    broken_service = document("Service", "t/s", "spec: {ports: x}")
+    world = World(
+        virtual_service(
+            route("{prefix: /a}", "routeAction: {upstreamGroup: {name: g, namespace: t}}"),
+            route("{prefix: /b}", single("t/u")),
+        ),
+        upstream("t/u", "kube: {serviceName: s, servicePort: 80}"),
+        broken_group,
+        broken_service,
+    )
+
+    assert [] == world.codes
+    assert [("/a", "PEN316"), ("/b", "PEN316")] == world.faulty
+    assert {
+        ("Upstream t/u", "Service t/s"),
+        ("VirtualService ops/app", "Upstream t/u"),
+        ("VirtualService ops/app", "UpstreamGroup t/g"),
+    } == {(str(each.resource), str(each.cause)) for each in world.lowered.affected}

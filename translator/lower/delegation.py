@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from translator.resources.specs import RouteTableSpec
 
 _MAX_DEPTH = 64
-_MAX_TABLES = 100_000
-"""How many tables one virtual service may enter. Twenty tables that each delegate twice to the
-next would be a million."""
+_MAX_ROUTES = 500_000
+"""How many routes one virtual service may have. Twenty small tables that each delegate twice to
+the next would make a million."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +171,8 @@ class _Walk:
     """The way through the tables of one virtual service."""
 
     delegation: Delegation
-    entered: int = 0
+    count: int = 0
+    """How many routes the tables entered so far hold; an empty one counts as one."""
 
     def routes(self, table: TableDraft, scope: Scope) -> list[FlatRoute]:
         flat: list[FlatRoute] = []
@@ -215,8 +216,8 @@ class _Walk:
                 if fault:
                     faults.add(fault)
                     continue
-                self.entered += 1
                 child = self.delegation.tables[key]
+                self.count += len(child.routes) or 1
                 merged += self.routes(child, scope.below(draft, matches[0], key))
             flat += merged if len(group) == 1 else sort_by_path(merged, _plain_matches)
         if faults:
@@ -245,8 +246,8 @@ class _Walk:
         if len(scope.tables) >= _MAX_DEPTH:
             message = f"more than {_MAX_DEPTH} tables delegate one to the next"
             return findings.add(rules.BAD_DELEGATION, place, message)
-        if self.entered >= _MAX_TABLES:
-            message = f"a virtual service delegates more than {_MAX_TABLES} times"
+        if self.count + len(self.delegation.tables[key].routes) > _MAX_ROUTES:
+            message = f"a virtual service has more than {_MAX_ROUTES} routes after delegation"
             return findings.add(rules.BAD_DELEGATION, place, message)
         return ""
 
