@@ -38,16 +38,11 @@ class DeltaRequest:
     """Why the response is refused: a NACK."""
 
 
-class DeltaStream(Stream):
+class DeltaStream(Stream[DeltaRequest]):
     """The server's side of one incremental stream, without I/O."""
 
     def receive(self, request: DeltaRequest) -> list[Response]:
-        """
-        Take a request, and return the responses that it calls for.
-
-        Raises:
-            ProtocolError: The request does not tell what it is about.
-        """
+        """Take a request, and return the responses that it calls for."""
         if not request.type_url:
             raise ProtocolError("the request has no type_url")
         now = self._clock()

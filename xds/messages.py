@@ -10,7 +10,7 @@ default pool. Descriptors are made when a message is first asked for, with all i
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-__all__ = ["build", "encode", "field", "message_class", "pack", "parse", "to_dict", "type_url"]
+__all__ = [
+    "build",
+    "encode",
+    "field",
+    "message_class",
+    "pack",
+    "parse",
+    "struct",
+    "to_dict",
+    "type_url",
+]
 
 _TYPE_URL_PREFIX: Final = "type.googleapis.com/"
 _POOL: Final = DescriptorPool(DescriptorDatabase())
@@ -51,10 +61,18 @@ def build(full_name: str, /, **fields: object) -> Message:
     """
     Build a message from its field values.
 
-    Messages may be given as mappings of their own fields, well-known types too: a wrapper is
-    `{"value": 3}`. Enum values may be given by name.
+    Messages may be given as mappings of their own fields: a wrapper is `{"value": 3}`, a duration
+    `{"seconds": 3}`. Enum values may be given by name. For a `google.protobuf.Struct` use
+    `struct`, because protobuf understands a mapping differently in a field and in a map.
     """
     return message_class(full_name)(**fields)
+
+
+def struct(values: Mapping[str, object]) -> Message:
+    """Build a `google.protobuf.Struct` from plain values."""
+    message: Any = message_class("google.protobuf.Struct")()
+    message.update(values)
+    return message  # type: ignore[no-any-return]  # protobuf adds `update` to this type only
 
 
 def encode(message: Message) -> bytes:

@@ -44,7 +44,7 @@ class SotwRequest:
     """Why the response with the nonce is refused: a NACK, and the only sign of one (rule 23)."""
 
 
-class SotwStream(Stream):
+class SotwStream(Stream[SotwRequest]):
     """
     The server's side of one state-of-the-world stream, without I/O.
 
@@ -55,12 +55,7 @@ class SotwStream(Stream):
     """
 
     def receive(self, request: SotwRequest) -> list[Response]:
-        """
-        Take a request, and return the responses that it calls for.
-
-        Raises:
-            ProtocolError: The request does not tell what it is about.
-        """
+        """Take a request, and return the responses that it calls for."""
         now = self._clock()
         if not request.type_url:
             return self._not_subscribed(request.nonce)

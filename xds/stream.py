@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from xds.delivery import Delivery, Rejection, Sent, Timing
 from xds.rejection import clean, culprits
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from xds.snapshot import Resource, Snapshot
+
+R = TypeVar("R")
 
 ONE_EACH: Final = frozenset({ROUTE_CONFIGURATION})
 """
@@ -90,7 +92,7 @@ class TypeState:
     """Its last NACK, until it accepts something newer."""
 
 
-class Stream(ABC):
+class Stream(ABC, Generic[R]):
     """
     The state machine of one stream.
 
@@ -163,6 +165,15 @@ class Stream(ABC):
             for delivery in self._in_order()
             if delivery.started
         )
+
+    @abstractmethod
+    def receive(self, request: R) -> list[Response]:
+        """
+        Take a request, and return the responses that it calls for.
+
+        Raises:
+            ProtocolError: The request does not tell what it is about.
+        """
 
     @abstractmethod
     def _update(self, snapshot: Snapshot, delivery: Delivery, now: float) -> list[Response]:

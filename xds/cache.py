@@ -1,0 +1,80 @@
+"""The latest snapshot of every proxy, and who wants to know of the next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xds.snapshot import Snapshot
+
+
+class SnapshotCache:
+    """
+    The newest snapshot for each proxy.
+
+    Streams are woken and take the newest snapshot when they are ready to send, so that a slow one
+    skips what came in between and holds nobody up. There is no queue and no lock: all calls must
+    come from the thread of the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._snapshots: dict[str, Snapshot] = {}
+        self._watches: dict[str, dict[int, Callable[[], None]]] = {}
+        self._next_watch = 0
+        self._synced = False
+
+    @property
+    def synced(self) -> bool:
+        """
+        Tell whether the snapshots are to be believed.
+
+        A snapshot made before every source was read would make clients delete what they
+        have, so nobody is served until then (rule 15).
+        """
+        return self._synced
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """Return the names of the proxies that have a snapshot, sorted."""
+        return tuple(sorted(self._snapshots))
+
+    def mark_synced(self) -> None:
+        """Begin to serve."""
+        self._synced = True
+
+    def set(self, proxy: str, snapshot: Snapshot) -> None:
+        """Replace the snapshot of a proxy, and wake its streams if it is another one."""
+        if self._snapshots.get(proxy) == snapshot:
+            return
+        self._snapshots[proxy] = snapshot
+        for wake in tuple(self._watches.get(proxy, {}).values()):
+            wake()
+
+    def get(self, proxy: str) -> Snapshot | None:
+        """Return the newest snapshot of a proxy, if it ever had one."""
+        return self._snapshots.get(proxy)
+
+    def watch(self, proxy: str, wake: Callable[[], None]) -> Callable[[], None]:
+        """
+        Have a function called whenever a proxy gets another snapshot.
+
+        Args:
+            proxy: The proxy, which need not have a snapshot yet.
+            wake: Is called without arguments, and should do no more than wake somebody.
+
+        Returns:
+            The function that ends the watch.
+        """
+        self._next_watch += 1
+        watch = self._next_watch
+        self._watches.setdefault(proxy, {})[watch] = wake
+
+        def end() -> None:
+            watches = self._watches.get(proxy, {})
+            watches.pop(watch, None)
+            if not watches:
+                self._watches.pop(proxy, None)
+
+        return end
