@@ -27,7 +27,7 @@ def effect(victims: Iterable[Victim], served: Mapping[str, Served], policy: Inva
         served: What each proxy is served in their place.
         policy: The policy in force.
     """
-    requests: dict[Outcome, dict[str, None]] = {}
+    requests: dict[tuple[Outcome, str], dict[str, None]] = {}
     proxies: list[str] = []
     waiting: dict[str, None] = {}
     for victim in victims:
@@ -35,14 +35,18 @@ def effect(victims: Iterable[Victim], served: Mapping[str, Served], policy: Inva
             outcome = proxy.outcomes.get(victim.source)
             if outcome is None:
                 continue
-            requests.setdefault(outcome, {}).update(dict.fromkeys(map(str, victim.matches)))
+            share = proxy.shares.get(victim.source) if outcome is Outcome.REPLACED else None
+            portion = "" if share is None else f"{share / 10_000:.4g} % of the "
+            requests.setdefault((outcome, portion), {}).update(
+                dict.fromkeys(map(str, victim.matches))
+            )
             if outcome is Outcome.HELD and name not in proxies:
                 proxies.append(name)
                 waiting.update(dict.fromkeys(map(_table, proxy.waiting)))
     sentences = [
-        _sentence(outcome, list(requests[outcome]), policy)
-        for outcome in Outcome
-        if outcome in requests and outcome is not Outcome.HELD
+        _sentence(outcome, f"{portion}requests to {_listed(list(matches), ' and to ')}", policy)
+        for (outcome, portion), matches in sorted(requests.items())
+        if outcome is not Outcome.HELD
     ]
     if proxies:
         sentences.append(f"{_held(proxies)}{_waits(list(waiting))}")
@@ -51,8 +55,7 @@ def effect(victims: Iterable[Victim], served: Mapping[str, Served], policy: Inva
     return "; ".join(sentences)
 
 
-def _sentence(outcome: Outcome, matches: list[str], policy: InvalidConfig) -> str:
-    requests = f"requests to {_listed(matches, ' and to ')}"
+def _sentence(outcome: Outcome, requests: str, policy: InvalidConfig) -> str:
     match outcome:
         case Outcome.KEPT:
             return f"{requests} keep their last good route"

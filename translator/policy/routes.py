@@ -10,7 +10,8 @@ from translator import ir
 if TYPE_CHECKING:
     from translator.policy.mode import InvalidConfig
 
-_MILLION = 1_000_000
+WHOLE = 1_000_000
+"""All requests; shares are in millionths, as Envoy counts them."""
 
 
 def replaced(route: ir.Route, policy: InvalidConfig) -> tuple[ir.Route, ...]:
@@ -30,21 +31,27 @@ def replaced(route: ir.Route, policy: InvalidConfig) -> tuple[ir.Route, ...]:
         options=ir.Options(),
         faults=(),
     )
-    if route.faults or not isinstance(route.action, ir.Split):
+    share = lost_share(route)
+    if share == WHOLE or not isinstance(route.action, ir.Split):
         return (error,)
-    members = route.action.members
-    good = tuple(member for member in members if not member.faults)
-    total = sum(member.weight for member in members)
-    lost = total - sum(member.weight for member in good)
-    if lost == total:
-        return (error,)
+    good = tuple(member for member in route.action.members if not member.faults)
     rest = replace(route, action=ir.Split(members=good))
-    if lost == 0:
+    if share == 0:
         return (rest,)
-    # At least one in a million, and not all, since both shares are there.
-    share = min(max(round(lost * _MILLION / total), 1), _MILLION - 1)
     match = replace(route.match, share=share)
     return replace(error, name=f"{route.name}!", match=match), rest
+
+
+def lost_share(route: ir.Route) -> int:
+    """Return how many in a million requests of a route cannot be served as written."""
+    if route.faults or not isinstance(route.action, ir.Split):
+        return 0 if route.valid else WHOLE
+    total = sum(member.weight for member in route.action.members)
+    lost = sum(member.weight for member in route.action.members if member.faults)
+    if lost in {0, total}:
+        return WHOLE if lost else 0
+    # At least one in a million, and not all, since both shares are there.
+    return min(max(round(lost * WHOLE / total), 1), WHOLE - 1)
 
 
 def groups(routes: tuple[ir.Route, ...]) -> list[tuple[ir.Route, ...]]:

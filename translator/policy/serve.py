@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from translator import ir
 from translator.policy.memory import ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
-from translator.policy.routes import groups, replaced
+from translator.policy.routes import WHOLE, groups, lost_share, replaced
 from translator.report import ResourceRef
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ class Served:
     """Whether it keeps its last good routes and listeners."""
     outcomes: Mapping[ir.Source, Outcome]
     """What became of each invalid route, sorted by source."""
+    shares: Mapping[ir.Source, int]
+    """Of the routes of which only some destinations were replaced, how many requests in a
+    million meet these."""
     waiting: tuple[ir.Source, ...]
     """The tables whose valid changes wait because the proxy is held; sorted."""
 
@@ -101,6 +104,9 @@ def serve(
     }
     good: dict[str, tuple[ir.Route, ...]] = {}
     outcomes: dict[ir.Source, Outcome] = {}
+    shares = {
+        route.source: share for route in _routes(proxy) if 0 < (share := lost_share(route)) < WHOLE
+    }
     configurations = tuple(
         replace(
             configuration,
@@ -132,6 +138,7 @@ def serve(
         memory=ProxyMemory(served=current, whole=whole or valid, good=good),
         held=held,
         outcomes={source: outcomes[source] for source in sorted(outcomes, key=_by_name)},
+        shares=shares,
         waiting=waiting,
     )
 
