@@ -44,6 +44,9 @@ class Served(Protocol):
     def set(self, proxy: str, snapshot: Snapshot, /) -> None:
         """Serve a snapshot to a proxy from now on."""
 
+    def mark_synced(self) -> None:
+        """Begin to serve: everything that there is has been put."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
@@ -157,6 +160,8 @@ class Controller:
             published.append(ProxyPublished(publication=publication, changes=changes))
         for event in published:
             self._served.set(event.publication.proxy.name, event.publication.snapshot)
+        if work.translation is not None and proxies:
+            self._served.mark_synced()
         findings = _findings(work, before, now)
         reload = Reload(
             result=_result(work, published),

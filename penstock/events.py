@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from penstock.state import Finding, Publication, Reload
+    from xds.observer import StreamInfo
+    from xds.stream import RequestKind
 
 __all__ = [
     "Event",
+    "ProxyConverged",
     "ProxyPublished",
     "ReloadFinished",
     "ResourceChanges",
@@ -21,6 +26,7 @@ __all__ = [
     "SourceRecovered",
     "StreamClosed",
     "StreamOpened",
+    "StreamRefused",
     "TranslationFailed",
     "UpdateAccepted",
     "UpdateRejected",
@@ -77,6 +83,17 @@ class ProxyPublished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyConverged:
+    """All Envoys of a proxy have accepted what was published."""
+
+    publication: Publication
+    seconds: float
+    """Since the change behind it was noticed."""
+    envoys: int
+    """How many there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadFinished:
     """The resources were read, and dealt with."""
 
@@ -91,20 +108,22 @@ class ReloadFinished:
 class StreamOpened:
     """An Envoy is connected and has said who it is."""
 
-    stream: int
-    node: str
-    proxy: str
-    protocol: str
+    stream: StreamInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamClosed:
     """An Envoy is gone, or was asked to go."""
 
-    stream: int
-    node: str
-    proxy: str
-    protocol: str
+    stream: StreamInfo
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRefused:
+    """Somebody wanted to be served and was not."""
+
+    peer: str
     reason: str
 
 
@@ -112,22 +131,17 @@ class StreamClosed:
 class UpdateRequested:
     """An Envoy asked or answered something."""
 
-    stream: int
+    stream: StreamInfo
     type_url: str
-    kind: str
-    """One of `first`, `ack`, `nack`, `stale` and `subscribe`."""
+    kind: RequestKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateSent:
     """An Envoy was sent a response."""
 
-    stream: int
-    node: str
-    proxy: str
+    stream: StreamInfo
     type_url: str
-    version: str
-    resources: int
     size: int
     """Bytes on the wire."""
 
@@ -136,24 +150,22 @@ class UpdateSent:
 class UpdateAccepted:
     """An Envoy applied a response (ACK)."""
 
-    stream: int
-    node: str
-    proxy: str
+    stream: StreamInfo
     type_url: str
-    version: str
+    versions: Mapping[str, str]
+    """What it accepted, by name."""
+    seconds: float
+    """Since it was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRejected:
     """An Envoy refused a response (NACK)."""
 
-    stream: int
-    node: str
-    proxy: str
+    stream: StreamInfo
     type_url: str
-    version: str
-    names: tuple[str, ...]
-    """The resources at fault, as far as that is known."""
+    versions: Mapping[str, str]
+    """What is at fault, by name; empty while that is being found out."""
     text: str
     """Envoy's words."""
 
@@ -163,9 +175,11 @@ Event: TypeAlias = (
     | SourceRecovered
     | TranslationFailed
     | ProxyPublished
+    | ProxyConverged
     | ReloadFinished
     | StreamOpened
     | StreamClosed
+    | StreamRefused
     | UpdateRequested
     | UpdateSent
     | UpdateAccepted

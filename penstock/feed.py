@@ -21,11 +21,13 @@ class Feed:
     """
     Passes each event on to all listeners, in order and at once.
 
-    A listener must be quick and must not raise; whoever takes longer subscribes.
+    A listener must be quick and must not raise; whoever takes longer subscribes. An event that a
+    listener publishes comes after the one that it was told of, for everybody.
     """
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[Event], None]] = []
+        self._waiting: deque[Event] = deque()
 
     def listen(self, listener: Callable[[Event], None]) -> None:
         """Call a listener for every event from now on."""
@@ -33,8 +35,13 @@ class Feed:
 
     def publish(self, event: Event) -> None:
         """Tell everybody; only from the event loop."""
-        for listener in self._listeners:
-            listener(event)
+        self._waiting.append(event)
+        if len(self._waiting) > 1:  # a listener is being told of another one
+            return
+        while self._waiting:
+            for listener in tuple(self._listeners):
+                listener(self._waiting[0])
+            self._waiting.popleft()
 
     @contextmanager
     def subscribe(self, capacity: int = _CAPACITY) -> Iterator[Subscription]:

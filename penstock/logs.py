@@ -1,8 +1,7 @@
 """
 Structured logs on standard error: one event for each thing that happened, its facts as keys.
 
-Findings are not logged in full: they are data, with their own report. Structlog is imported when
-something is served, not when something is checked.
+Findings are not logged in full: they are data, with their own report.
 """
 
 from __future__ import annotations
@@ -13,18 +12,20 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from penstock.findings.excerpt import visible
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from structlog.typing import FilteringBoundLogger, Processor
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 __all__ = ["FORMATS", "LEVELS", "configure", "get_logger"]
 
 FORMATS: Final = ("auto", "console", "json")
 LEVELS: Final = ("debug", "info", "warning", "error")
 
-PROGRAM_STARTED: Final = "program_started"
+SERVER_BOUND: Final = "server_bound"
 PROGRAM_STOPPED: Final = "program_stopped"
 SIGNAL_RECEIVED: Final = "signal_received"
 STREAMS_DRAINED: Final = "streams_drained"
@@ -36,15 +37,26 @@ WATCH_FAILED: Final = "watch_failed"
 
 RELOAD_FINISHED: Final = "reload_finished"
 SNAPSHOT_PUBLISHED: Final = "snapshot_published"
+PROXY_CONVERGED: Final = "proxy_converged"
 TRANSLATION_FAILED: Final = "translation_failed"
 FINDING_REPORTED: Final = "finding_reported"
+FINDING_RESOLVED: Final = "finding_resolved"
 FINDINGS_OMITTED: Final = "findings_omitted"
 
 STREAM_OPENED: Final = "stream_opened"
+STREAM_REFUSED: Final = "stream_refused"
 STREAM_CLOSED: Final = "stream_closed"
 UPDATE_SENT: Final = "update_sent"
 UPDATE_ACCEPTED: Final = "update_accepted"
 UPDATE_REJECTED: Final = "update_rejected"
+
+
+def _escape(_: object, __: str, event: EventDict) -> EventDict:
+    """Keep what users and Envoys wrote from steering the terminal."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = visible(value)
+    return event
 
 
 def get_logger() -> FilteringBoundLogger:
@@ -77,7 +89,7 @@ def configure(*, form: str, level: str, stream: TextIO | None = None) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
         )
     else:
-        rendering = (structlog.dev.ConsoleRenderer(colors=target.isatty()),)
+        rendering = (_escape, structlog.dev.ConsoleRenderer(colors=target.isatty()))
     threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*shared, *rendering],

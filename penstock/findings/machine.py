@@ -11,20 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from penstock.findings.report import Report
-    from translator.report import Diagnostic
+    from translator.report import Diagnostic, ResourceRef
 
-__all__ = ["as_data", "as_github", "as_json"]
+__all__ = ["as_data", "as_github", "as_json", "resource_data"]
 
 
 def as_data(diagnostic: Diagnostic, locate: Callable[[str], str]) -> dict[str, object]:
     """Turn a finding into what JSON can write; the same on the command line and over HTTP."""
-    resource = diagnostic.resource
     position = diagnostic.position
     return {
         "code": diagnostic.code,
         "severity": str(diagnostic.severity),
-        "resource": resource
-        and {"kind": resource.kind, "namespace": resource.namespace, "name": resource.name},
+        "resource": diagnostic.resource and resource_data(diagnostic.resource),
         "path": locate(position.path),
         "line": position.line,
         "column": position.column,
@@ -42,6 +40,11 @@ def as_data(diagnostic: Diagnostic, locate: Callable[[str], str]) -> dict[str, o
             for label, place in diagnostic.related
         ],
     }
+
+
+def resource_data(resource: ResourceRef) -> dict[str, object]:
+    """Turn the identity of a resource into what JSON can write."""
+    return {"kind": resource.kind, "namespace": resource.namespace, "name": resource.name}
 
 
 def as_json(report: Report) -> str:

@@ -1,0 +1,276 @@
+"""
+The command line.
+
+Only what every command needs is imported here: `check` runs at every save and every commit, and
+is to answer before its user looks up.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from penstock.address import Address
+from penstock.errors import PenstockError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from penstock.findings import Report
+    from translator.pipeline import Translation
+
+__all__ = ["main", "program"]
+
+_COULD_NOT: Final = 2
+"""The exit code of a command that could not do its work; 1 means that there are findings."""
+
+
+class _Failure(click.ClickException):
+    exit_code = _COULD_NOT
+
+
+class _Program(click.Group):
+    """A group that knows our failures, and imports some commands only when they are used."""
+
+    _elsewhere: Final = {"demo": "penstock.demo"}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *self._elsewhere])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self._elsewhere:
+            command = importlib.import_module(self._elsewhere[cmd_name]).command
+            if not isinstance(command, click.Command):
+                raise TypeError(f"{self._elsewhere[cmd_name]}:command is not a command")
+            return command
+        return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PenstockError as error:
+            raise _Failure(str(error)) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception:  # noqa: BLE001 (Python's own exit code would mean findings)
+            traceback.print_exc()
+            click.echo("This is a bug in Penstock, not in your resources.", err=True)
+            ctx.exit(_COULD_NOT)
+
+
+class _AddressType(click.ParamType[Address]):
+    name = "HOST:PORT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        if isinstance(value, Address):
+            return value
+        try:
+            return Address.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _option(*names: str, **settings: Any) -> Callable[[Any], Any]:
+    """Declare an option that has an environment variable, named like it in every command."""
+    longest = max(names, key=len)
+    variable = "PENSTOCK_" + longest.removeprefix("--").replace("-", "_").upper()
+    settings.setdefault("show_default", True)
+    return click.option(*names, envvar=variable, show_envvar=True, **settings)
+
+
+_config = click.argument(
+    "config", type=click.Path(path_type=Path), default="config", envvar="PENSTOCK_CONFIG"
+)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
+    from penstock import version  # noqa: PLC0415 (see there)
+
+    if wanted:
+        click.echo(f"penstock {version()}")
+        ctx.exit()
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version and exit.",
+)
+def program() -> None:
+    """Turn many teams' routes into the configuration of one Envoy."""
+
+
+@program.command()
+@_config
+@_option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    help="For people, for programs, or as annotations of a GitHub pull request.",
+)
+@_option(
+    "--fail-level",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    help="The least severe finding that makes the exit code 1.",
+)
+@click.pass_context
+def check(ctx: click.Context, config: Path, form: str, fail_level: str) -> None:
+    """
+    Find every mistake in CONFIG, a folder or a file.
+
+    CONFIG is `config` unless PENSTOCK_CONFIG says otherwise. The exit code is 0 without findings,
+    1 with findings at or above the fail level, and 2 if it could not be checked.
+    """
+    from penstock import findings  # noqa: PLC0415 (the translator behind it takes a while)
+    from translator.report import Severity  # noqa: PLC0415
+
+    report, _ = _translate(config)
+    match form:
+        case "json":
+            click.echo(findings.as_json(report))
+        case "github":
+            for line in findings.as_github(report):
+                click.echo(line)
+            click.echo(findings.summary(report))
+        case _:
+            _print_findings(report, err=False)
+    ctx.exit(1 if report.reaches(Severity(fail_level)) else 0)
+
+
+@program.command()
+@_config
+@_option(
+    "--to",
+    "target",
+    type=click.Choice(["ir", "xds"]),
+    required=True,
+    help="Penstock's own terms, or Envoy's.",
+)
+@_option(
+    "--output", "-o", type=click.Choice(["yaml", "json"]), default="yaml", help="How to write it."
+)
+@_option("--proxy", metavar="NAME", help="Only what this proxy is told.")
+@click.pass_context
+def translate(
+    ctx: click.Context, config: Path, target: str, output: str, proxy: str | None
+) -> None:
+    """
+    Print what CONFIG means, without serving it.
+
+    CONFIG is `config` unless PENSTOCK_CONFIG says otherwise. What is valid is printed even if there
+    are mistakes; these go to standard error, and make the exit code 1.
+    """
+    from penstock import documents  # noqa: PLC0415 (see check)
+    from translator.report import Severity  # noqa: PLC0415
+
+    report, translation = _translate(config)
+    proxies = [each for each in translation.proxies if proxy in {None, each.name}]
+    if not proxies and proxy is not None:
+        known = ", ".join(each.name for each in translation.proxies) or "none"
+        raise _Failure(f"there is no proxy '{proxy}' in {config}; there are: {known}")
+    describe = documents.ir_document if target == "ir" else documents.xds_document
+    click.echo(documents.write(describe(proxies), output), nl=False)
+    if report.diagnostics:
+        _print_findings(report, err=True)
+    ctx.exit(1 if report.reaches(Severity.ERROR) else 0)
+
+
+@program.command()
+@_config
+@_option(
+    "--ads",
+    type=_AddressType(),
+    default="127.0.0.1:18000",
+    help="Where Envoys ask for their configuration.",
+)
+@_option(
+    "--admin",
+    type=_AddressType(),
+    default="127.0.0.1:18001",
+    help="Where status, reports and metrics are; it has no password.",
+)
+@_option(
+    "--drain-seconds",
+    type=click.FloatRange(min=0, max=3600),
+    default=5.0,
+    help="How long the streams may take to end after SIGTERM.",
+)
+@_option(
+    "--log-format",
+    type=click.Choice(["auto", "console", "json"]),
+    default="auto",
+    help="Console on a terminal, else JSON; or one of them.",
+)
+@_option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    help="The least important event to log.",
+)
+@click.pass_context
+def serve(
+    ctx: click.Context,
+    config: Path,
+    ads: Address,
+    admin: Address,
+    drain_seconds: float,
+    log_format: str,
+    log_level: str,
+) -> None:
+    """
+    Serve what CONFIG means to Envoy, and follow its changes.
+
+    CONFIG is `config` unless PENSTOCK_CONFIG says otherwise. SIGHUP reads it again at once, SIGTERM
+    ends the streams and then the program.
+    """
+    from penstock import logs  # noqa: PLC0415 (see check)
+    from penstock.serve import Options, run  # noqa: PLC0415 (grpc alone takes a while)
+
+    logs.configure(form=log_format, level=log_level)
+    options = Options(config=config, ads=ads, admin=admin, drain_seconds=drain_seconds)
+    ctx.exit(run(options))
+
+
+def _translate(config: Path) -> tuple[Report, Translation]:
+    """Read and translate once."""
+    from penstock.findings import Report  # noqa: PLC0415 (see check)
+    from penstock.sources import FolderReader  # noqa: PLC0415
+    from translator.pipeline import translate  # noqa: PLC0415
+
+    reader = FolderReader(config)
+    inputs = reader.read().inputs
+    translation = translate(inputs)
+    report = Report(diagnostics=translation.diagnostics, inputs=inputs, locate=reader.locate)
+    return report, translation
+
+
+def _print_findings(report: Report, *, err: bool) -> None:
+    from penstock import findings  # noqa: PLC0415 (see check)
+
+    stream = sys.stderr if err else sys.stdout
+    # https://no-color.org: any value but an empty one switches colours off.
+    colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    for line in findings.as_text(report, colour=colour):
+        click.echo(line, err=err, color=colour)
+
+
+def main() -> None:
+    """Run the command line, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        # A finding quotes its author's text, which may be more than the terminal can write.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    program(prog_name="penstock")

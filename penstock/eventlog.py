@@ -1,0 +1,160 @@
+"""Events, written to the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from penstock import logs
+from penstock.events import (
+    ProxyConverged,
+    ProxyPublished,
+    ReloadFinished,
+    SourceLost,
+    SourceRecovered,
+    StreamClosed,
+    StreamOpened,
+    StreamRefused,
+    TranslationFailed,
+    UpdateAccepted,
+    UpdateRejected,
+    UpdateSent,
+)
+from translator.report import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from penstock.events import Event
+    from penstock.state import Finding
+
+__all__ = ["EventLog"]
+
+_MOST_FINDINGS: Final = 20
+"""How many findings of one reload are logged one by one; all are in the report."""
+
+
+class EventLog:
+    """Logs what happens; its `take` is a listener of the feed."""
+
+    def __init__(self, locate: Callable[[str], str]) -> None:
+        """
+        Begin to log.
+
+        Args:
+            locate: Turns an origin into a path that the log's reader can open.
+        """
+        self._log = logs.get_logger()
+        self._locate = locate
+
+    def take(self, event: Event) -> None:
+        """Log an event."""
+        match event:
+            case SourceLost(served=False):
+                self._log.warning(logs.SOURCE_AWAITED, source=event.source, reason=event.reason)
+            case SourceLost():
+                self._log.error(logs.SOURCE_LOST, source=event.source, reason=event.reason)
+            case SourceRecovered():
+                self._log.info(
+                    logs.SOURCE_RECOVERED, source=event.source, after=round(event.seconds, 3)
+                )
+            case TranslationFailed():
+                self._log.error(
+                    logs.TRANSLATION_FAILED, proxy=event.proxy or None, exc_info=event.error
+                )
+            case ProxyPublished():
+                self._published(event)
+            case ProxyConverged():
+                self._log.info(
+                    logs.PROXY_CONVERGED,
+                    proxy=event.publication.proxy.name,
+                    version=event.publication.snapshot.version_info,
+                    envoys=event.envoys,
+                    seconds=round(event.seconds, 3),
+                )
+            case ReloadFinished():
+                self._reloaded(event)
+            case StreamOpened() | StreamClosed() | StreamRefused():
+                self._stream(event)
+            case UpdateSent() | UpdateAccepted() | UpdateRejected():
+                self._update(event)
+            case _:
+                pass
+
+    def _stream(self, event: StreamOpened | StreamClosed | StreamRefused) -> None:
+        match event:
+            case StreamOpened(stream=stream):
+                self._log.info(
+                    logs.STREAM_OPENED,
+                    node=stream.node.id,
+                    proxy=stream.proxy,
+                    protocol=stream.protocol,
+                    peer=stream.peer,
+                    envoy=stream.node.version,
+                    stream=stream.id,
+                )
+            case StreamClosed(stream=stream):
+                self._log.info(
+                    logs.STREAM_CLOSED,
+                    node=stream.node.id,
+                    proxy=stream.proxy,
+                    stream=stream.id,
+                    reason=event.reason,
+                )
+            case StreamRefused():
+                self._log.warning(logs.STREAM_REFUSED, peer=event.peer, reason=event.reason)
+
+    def _update(self, event: UpdateSent | UpdateAccepted | UpdateRejected) -> None:
+        log = self._log.bind(node=event.stream.node.id, type=event.type_url)
+        match event:
+            case UpdateSent():
+                log.debug(logs.UPDATE_SENT, bytes=event.size)
+            case UpdateAccepted():
+                log.debug(
+                    logs.UPDATE_ACCEPTED,
+                    resources=len(event.versions),
+                    seconds=round(event.seconds, 3),
+                )
+            case UpdateRejected():
+                log.error(
+                    logs.UPDATE_REJECTED,
+                    proxy=event.stream.proxy,
+                    versions=dict(event.versions),
+                    text=event.text,
+                )
+
+    def _published(self, event: ProxyPublished) -> None:
+        publication = event.publication
+        self._log.info(
+            logs.SNAPSHOT_PUBLISHED,
+            proxy=publication.proxy.name,
+            version=publication.snapshot.version_info,
+            generation=publication.generation,
+            added=sum(len(change.added) for change in event.changes),
+            changed=sum(len(change.changed) for change in event.changes),
+            removed=sum(len(change.removed) for change in event.changes),
+        )
+
+    def _reloaded(self, event: ReloadFinished) -> None:
+        self._findings(logs.FINDING_REPORTED, event.new)
+        self._findings(logs.FINDING_RESOLVED, event.gone)
+        self._log.info(
+            logs.RELOAD_FINISHED,
+            result=str(event.reload.result),
+            seconds=round(event.reload.seconds, 3),
+        )
+
+    def _findings(self, name: str, findings: Sequence[Finding]) -> None:
+        for finding in findings[:_MOST_FINDINGS]:
+            diagnostic = finding.diagnostic
+            is_bad = name == logs.FINDING_REPORTED and diagnostic.severity is Severity.ERROR
+            position = diagnostic.position
+            (self._log.warning if is_bad else self._log.info)(
+                name,
+                code=diagnostic.code,
+                severity=str(diagnostic.severity),
+                resource=diagnostic.resource and str(diagnostic.resource),
+                at=f"{self._locate(position.path)}:{position.line}:{position.column}",
+                message=diagnostic.message,
+            )
+        if len(findings) > _MOST_FINDINGS:
+            self._log.warning(logs.FINDINGS_OMITTED, of=name, count=len(findings) - _MOST_FINDINGS)

@@ -1,0 +1,127 @@
+"""
+Metrics for Prometheus: what happened is counted, where things stand is looked at when asked.
+
+Labels are bounded by what people write (proxies, namespaces) and by the protocol (types, kinds).
+Envoys are not among them: there may be thousands, each with a name that never comes again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from penstock.events import (
+    ProxyConverged,
+    ReloadFinished,
+    UpdateAccepted,
+    UpdateRejected,
+    UpdateRequested,
+    UpdateSent,
+)
+from penstock.measures import type_label
+from penstock.state import Result
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
+    from penstock.events import Event
+
+__all__ = ["Metrics"]
+
+_FAST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """Counts what happens; its `take` is a listener of the feed."""
+
+    def __init__(self, measures: Collector) -> None:
+        """
+        Begin to count.
+
+        Args:
+            measures: Tells where things stand.
+        """
+        # When a counter began is known from the process; a series more for each is not worth it.
+        disable_created_metrics()
+        self._registry = registry = CollectorRegistry()
+        registry.register(measures)
+        ProcessCollector(registry=registry)
+        self._reloads = Counter(
+            "penstock_reload", "Reloads by what became of them.", ["result"], registry=registry
+        )
+        self._reload_seconds = Histogram(
+            "penstock_reload_seconds",
+            "Seconds from the notice of a change until it was dealt with.",
+            buckets=_FAST,
+            registry=registry,
+        )
+        self._requests = Counter(
+            "penstock_xds_requests",
+            "Requests by type and kind: first, ack, nack, stale or subscribe.",
+            ["type", "kind"],
+            registry=registry,
+        )
+        self._responses = Counter(
+            "penstock_xds_responses", "Responses by type.", ["type"], registry=registry
+        )
+        self._bytes = Counter(
+            "penstock_xds_response_bytes",
+            "Bytes of responses by type.",
+            ["type"],
+            registry=registry,
+        )
+        self._acks = Counter(
+            "penstock_acks", "Responses that an Envoy accepted.", ["type"], registry=registry
+        )
+        self._nacks = Counter(
+            "penstock_nacks", "Responses that an Envoy refused.", ["type"], registry=registry
+        )
+        self._to_ack = Histogram(
+            "penstock_push_to_ack_seconds",
+            "Seconds from a response until its acceptance.",
+            ["type"],
+            buckets=_FAST,
+            registry=registry,
+        )
+        self._propagation = Histogram(
+            "penstock_propagation_seconds",
+            "Seconds from the notice of a change until the last connected Envoy accepted it.",
+            buckets=_FAST,
+            registry=registry,
+        )
+        for result in Result:  # so that a rate is right from the first one on
+            self._reloads.labels(result)
+
+    def take(self, event: Event) -> None:
+        """Count an event."""
+        match event:
+            case ReloadFinished():
+                self._reloads.labels(event.reload.result).inc()
+                if event.reload.result is not Result.LOST:
+                    self._reload_seconds.observe(event.reload.seconds)
+            case UpdateRequested():
+                self._requests.labels(type_label(event.type_url), event.kind).inc()
+            case UpdateSent():
+                self._responses.labels(type_label(event.type_url)).inc()
+                self._bytes.labels(type_label(event.type_url)).inc(event.size)
+            case UpdateAccepted():
+                self._acks.labels(type_label(event.type_url)).inc()
+                self._to_ack.labels(type_label(event.type_url)).observe(event.seconds)
+            case UpdateRejected():
+                self._nacks.labels(type_label(event.type_url)).inc()
+            case ProxyConverged():
+                self._propagation.observe(event.seconds)
+            case _:
+                pass
+
+    def text(self) -> bytes:
+        """Write everything in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,214 @@
+"""The composition root: makes all parts of the running program, and owns its tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from penstock import logs, version
+from penstock.address import Address
+from penstock.admin import AdminServer, application
+from penstock.connections import Connections
+from penstock.controller import Controller
+from penstock.convergence import Convergence
+from penstock.errors import ListenError
+from penstock.eventlog import EventLog
+from penstock.feed import Feed
+from penstock.measures import Measures
+from penstock.metrics import Metrics
+from penstock.observing import StreamObserver
+from penstock.sources.folder import FolderSource
+from penstock.status import View
+from xds.cache import SnapshotCache
+from xds.server import AdsServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Container
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from penstock.feed import Subscription
+    from xds.discovery import Node
+
+__all__ = ["DEFAULT_PROXY", "Options", "Program", "proxy_of", "run", "running"]
+
+DEFAULT_PROXY: Final = "gateway-proxy"
+"""The proxy that an Envoy is if it does not say."""
+
+_log = logs.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the operator can choose."""
+
+    config: Path
+    """The folder or file of resources."""
+    ads: Address
+    """Where Envoys ask."""
+    admin: Address
+    """Where status, reports and metrics are."""
+    drain_seconds: float = 5.0
+    """How long the streams may take to end."""
+
+
+class Program:
+    """A running control plane."""
+
+    def __init__(
+        self, *, controller: Controller, server: AdsServer, feed: Feed, ads: Address, admin: Address
+    ) -> None:
+        self.controller = controller
+        """Follows the source; its `state` tells what is served."""
+        self.server = server
+        """Serves Envoys; its `streams()` tells where they stand."""
+        self.ads = ads
+        """Where Envoys ask, with the port that was really bound."""
+        self.admin = admin
+        """Where status is, with the port that was really bound."""
+        self._feed = feed
+
+    def events(self) -> AbstractContextManager[Subscription]:
+        """Subscribe to all that happens from now on; an asynchronous iterator of events."""
+        return self._feed.subscribe()
+
+    def reload(self) -> None:
+        """Read the source at once."""
+        self.controller.source.refresh()
+
+
+def proxy_of(node: Node, known: Container[str]) -> str:
+    """
+    Tell which proxy an Envoy is.
+
+    Args:
+        node: What it says of itself: `metadata.role` is `<namespace>~<proxy>`, as Gloo writes it,
+            else `cluster` may be the name of a proxy.
+        known: The proxies that exist.
+    """
+    role = node.metadata.get("role")
+    if isinstance(role, str):
+        _, _, name = role.partition("~")
+        if name:
+            return name
+    return node.cluster if node.cluster in known else DEFAULT_PROXY
+
+
+@contextlib.asynccontextmanager
+async def running(options: Options) -> AsyncIterator[Program]:
+    """
+    Run a control plane in this event loop, for as long as the context lasts.
+
+    It takes no signals. When the context ends, the streams are sent away and everything stops.
+
+    Raises:
+        SourceError: There are no resources to start with.
+        ListenError: An address cannot be listened on.
+    """
+    ending = False
+    feed = Feed()
+    cache = SnapshotCache()
+    controller = Controller(source=FolderSource(options.config), served=cache, feed=feed)
+    server = AdsServer(
+        cache,
+        proxy_of=lambda node: proxy_of(node, controller.state.proxies),
+        observer=StreamObserver(feed, time.monotonic),
+        identifier=f"penstock/{version()}",
+    )
+    connections = Connections(_now)
+    metrics = Metrics(Measures(state=lambda: controller.state, streams=server.streams, now=_now))
+    view = View(
+        source=controller.source,
+        state=lambda: controller.state,
+        streams=server.streams,
+        connections=connections,
+        started=_now(),
+        now=_now,
+        ending=lambda: ending,
+    )
+    for listener in (
+        connections.take,
+        EventLog(controller.source.locate).take,
+        metrics.take,
+        Convergence(feed, time.monotonic).take,
+    ):
+        feed.listen(listener)
+
+    await controller.start()
+    with contextlib.closing(options.admin.listen("--admin")) as admin_socket:
+        ads = await _start(server, options.ads)
+        admin = Address(options.admin.host, admin_socket.getsockname()[1])
+        for name, address in (("ads", ads), ("admin", admin)):
+            _log.info(logs.SERVER_BOUND, server=name, host=address.host, port=address.port)
+        admin_server = AdminServer(application(view, metrics), admin_socket)
+        program = Program(controller=controller, server=server, feed=feed, ads=ads, admin=admin)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(admin_server.serve())
+                following = tasks.create_task(controller.run())
+                try:
+                    yield program
+                finally:
+                    ending = True
+                    streams = len(server.streams())
+                    await server.drain(options.drain_seconds)
+                    _log.info(logs.STREAMS_DRAINED, streams=streams)
+                    following.cancel()
+                    admin_server.stop()
+        except BaseExceptionGroup as group:
+            # What went wrong inside the context is no group to whoever opened it.
+            if len(group.exceptions) == 1:
+                raise group.exceptions[0] from group.exceptions[0].__cause__
+            raise
+
+
+def run(options: Options) -> int:
+    """Serve until a signal says to end, and return the exit code."""
+    return asyncio.run(_serve(options))
+
+
+async def _serve(options: Options) -> int:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def end(number: signal.Signals) -> None:
+        if stop.is_set():
+            # Whoever asks twice does not want to wait for anything.
+            os._exit(128 + number)
+        _log.info(logs.SIGNAL_RECEIVED, signal=number.name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, number)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # everything is about to be read anyway
+    async with running(options) as program:
+
+        def reload() -> None:
+            _log.info(logs.SIGNAL_RECEIVED, signal=signal.SIGHUP.name)
+            program.reload()
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        await stop.wait()
+    _log.info(logs.PROGRAM_STOPPED)
+    return 0
+
+
+async def _start(server: AdsServer, address: Address) -> Address:
+    if address.port:
+        # gRPC does not tell why an address cannot be had; the system does.
+        address.listen("--ads").close()
+    try:
+        port = await server.start(str(address))
+    except OSError as error:
+        raise ListenError(f"{error}; see --ads") from error
+    return Address(address.host, port)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
