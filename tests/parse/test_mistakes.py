@@ -126,7 +126,7 @@ def test_what_stands_before_a_syntax_error_is_kept():
 
     assert {"kind": "X", "metadata": {"name": "a"}} == document.data
     assert document.unreadable
-    assert "f.yaml:1:1" == str(document.locator.value("metadata", "name"))
+    assert "f.yaml:2:18" == str(document.locator.value("metadata", "name"))
 
 
 def test_a_bad_byte_spoils_its_document_only():

@@ -39,6 +39,11 @@ else:
 _TAG_PREFIX: Final = "tag:yaml.org,2002:"
 
 
+def events_of(text: str) -> Callable[[], Event]:
+    """Give the function that gives the next event of a text, and None behind the last."""
+    return _Loader(text).get_event
+
+
 class StopReading(Exception):  # noqa: N818 - it ends a document and is no error of ours
     """The rest of a document is not worth reading."""
 
@@ -55,7 +60,7 @@ class Stream:
     def __init__(self, origin: str, text: str, first_line: int = 0) -> None:
         self._origin = origin
         self._first_line = first_line
-        self._next: Callable[[], Event] = _Loader(text).get_event
+        self._next = events_of(text)
         self.current: RawDocument | None = None
         """The document that is being read; what to keep of it when reading fails."""
         self._trail: Trail | None = None

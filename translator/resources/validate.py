@@ -70,8 +70,7 @@ class Checker:
         try:
             return model.model_validate(data), ()
         except ValidationError as error:
-            found = (*self._errors(model, path, error), *self._choices(model, data, path))
-        return None, tuple(flaw for flaw in found if not self._follows(flaw.path))
+            return None, (*self._errors(model, path, error), *self._choices(model, data, path))
 
     def flaw(
         self,
@@ -100,11 +99,13 @@ class Checker:
             loc = details["loc"]
             kind, value = details["type"], details["input"]
             place = (*path, *loc)
-            if kind == "choice" or (kind == "missing" and (loc in excused or loc[:-1] in excused)):
+            if kind == "choice" or self._follows(place):
                 continue
             if kind == "extra_forbidden":
                 yield self._unknown(as_model(annotation_at(model, loc[:-1])), place)
             elif kind == "missing":
+                if loc in excused or loc[:-1] in excused:
+                    continue
                 yield self._missing(place[:-1], f"missing field '{loc[-1]}'")
             elif kind == "invalid_key" or loc[-1:] == ("[key]",):
                 where = place[:-1] if kind == "invalid_key" else place[:-2]
@@ -231,7 +232,7 @@ class Checker:
 
         Pydantic does so only for messages without other mistakes, so it is done again here.
         """
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) or self._follows(path):
             return
         known = fields(model)
         for group in model.EXCLUSIVE:

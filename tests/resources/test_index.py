@@ -1,0 +1,166 @@
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from manifests import manifest, readings, table
+
+from translator.parse import parse
+from translator.report import ResourceRef
+from translator.resources import build_index, folder_namespace, read
+
+FILES = {
+    "a.yaml": manifest("RouteTable", "  weight: 1"),
+    "b.yaml": manifest("RouteTable", "  weight: 2").replace("name: echo,", "name: foxtrot,"),
+    "c.yaml": manifest("RouteTable", "  weight: x").replace("name: echo,", "name: golf,"),
+    "d.yaml": manifest("RouteTable", "  weight: 3"),
+    "echo/e.yaml": """\
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Service, metadata: {name: echo}, spec: {ports: [{port: 80}]}}
+- {apiVersion: v1, kind: Pod, metadata: {name: p2}, status: {podIP: 10.0.0.1}}
+- {apiVersion: v1, kind: Pod, metadata: {name: p1}, status: {podIP: 10.0.0.1}}
+- {apiVersion: v1, kind: Endpoints, metadata: {name: echo}, subsets: []}
+- apiVersion: discovery.k8s.io/v1
+  kind: EndpointSlice
+  metadata: {name: s2, labels: {kubernetes.io/service-name: echo}}
+- apiVersion: discovery.k8s.io/v1
+  kind: EndpointSlice
+  metadata: {name: s1, labels: {kubernetes.io/service-name: echo}}
+- {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: s3}}
+- {apiVersion: v1, kind: Secret, metadata: {name: echo}}
+""",
+    "foxtrot/f.yaml": manifest("RouteTable", "  wieght: 1"),
+}
+
+
+def read_files(files):
+    """Read all documents of some files."""
+    return [
+        read(document, folder_namespace=folder_namespace(origin))
+        for origin, text in files.items()
+        for document in parse(origin, text.encode()).documents
+    ]
+
+
+def summary(index, diagnostics):
+    """Write down an index as values."""
+    return (
+        [(key, table.spec.weight) for key, table in index.route_tables.items()],
+        list(index.services),
+        list(index.endpoints),
+        [(key, [s.ref.name for s in slices]) for key, slices in index.endpoint_slices.items()],
+        list(index.pods),
+        [(ip, pod.ref.name) for ip, pod in index.pods_by_ip.items()],
+        [
+            (namespace, [table.ref.name for table in tables])
+            for namespace, tables in index.route_tables_by_namespace.items()
+        ],
+        sorted(index.broken),
+        list(index.names.items()),
+        [(str(d.position), d.code, d.message, d.related) for d in diagnostics],
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_the_input_does_not_matter(shuffler):
+    """The same documents give the same index and findings in whatever order they come."""
+    found = read_files(FILES)
+    expected = summary(*build_index(found))
+    shuffler.shuffle(found)
+
+    assert expected == summary(*build_index(found))
+
+
+def test_the_order_of_keys_does_not_matter():
+    """A mapping means the same however its keys are ordered."""
+    text = """\
+spec: {routes: [{options: {timeout: 1s}, name: a}], weight: 1}
+metadata: {namespace: echo, name: echo}
+kind: RouteTable
+apiVersion: gateway.solo.io/v1
+"""
+    [one] = readings(text)
+    [other] = readings(table("  weight: 1\n  routes: [{name: a, options: {timeout: 1s}}]"))
+
+    assert (one.ref, one.resource.spec) == (other.ref, other.resource.spec)
+
+
+def test_resources_are_found_by_kind_and_key():
+    """The index is sorted, knows what is broken, and leaves out what is not used."""
+    index, _ = build_index(read_files(FILES))
+
+    assert [("echo", "echo"), ("echo", "foxtrot")] == list(index.route_tables)
+    assert ["echo", "foxtrot"] == [
+        table.ref.name for table in index.route_tables_by_namespace["echo"]
+    ]
+    assert frozenset({ResourceRef("RouteTable", "echo", "golf")}) == index.broken
+    assert ("echo/echo", "echo/foxtrot", "echo/golf") == index.names["RouteTable"]
+    assert "Secret" not in index.names
+
+
+def test_endpoints_are_found_by_service_and_address():
+    """Slices belong to the Service of their label, and an address to the first Pod that has it."""
+    index, _ = build_index(read_files(FILES))
+
+    assert ["s1", "s2"] == [s.ref.name for s in index.endpoint_slices["echo", "echo"]]
+    assert [("echo", "p1"), ("echo", "p2")] == list(index.pods)
+    assert "p1" == index.pods_by_ip["10.0.0.1"].ref.name
+    assert 80 == index.services["echo", "echo"].spec.spec.ports[0].port
+
+
+def test_the_first_of_two_documents_with_one_identity_is_used():
+    """The first by file and place wins; the others are reported and know the first."""
+    index, diagnostics = build_index(read_files(FILES))
+
+    assert 1 == index.route_tables["echo", "echo"].spec.weight
+    assert [
+        ("d.yaml:3:18", "PEN209", "first here", "a.yaml:3:18"),
+        ("foxtrot/f.yaml:3:18", "PEN209", "first here", "a.yaml:3:18"),
+    ] == [
+        (str(finding.position), finding.code, label, str(first))
+        for finding in diagnostics
+        for label, first in finding.related
+    ]
+
+
+def test_the_first_counts_even_if_it_is_broken():
+    """A valid copy behind a broken resource does not take its place unnoticed."""
+    broken, valid = table("  weight: x"), table("  weight: 1")
+    index, diagnostics = build_index(readings(f"{broken}---\n{valid}"))
+
+    assert {} == index.route_tables
+    assert frozenset({ResourceRef("RouteTable", "echo", "echo")}) == index.broken
+    assert ["PEN209"] == [finding.code for finding in diagnostics]
+
+
+def test_the_folder_of_the_namespace_comes_first():
+    """Whoever owns the folder of a namespace keeps the names in it, whatever the order of files."""
+    files = {"a.yaml": FILES["a.yaml"], "echo/z.yaml": FILES["d.yaml"]}
+    index, [duplicate] = build_index(read_files(files))
+
+    assert 3 == index.route_tables["echo", "echo"].spec.weight
+    assert "a.yaml:3:18" == str(duplicate.position)
+
+
+def test_an_empty_index():
+    """Nothing is a valid input."""
+    index, diagnostics = build_index([])
+
+    assert ({}, frozenset(), ()) == (index.virtual_services, index.broken, diagnostics)
+
+
+@pytest.mark.slow
+def test_ten_thousand_tables_are_indexed_in_one_go():
+    """The index has one entry for each, in order."""
+    text = "---\n".join(
+        table("  weight: 1").replace("name: echo,", f"name: t{number},")
+        for number in random.Random(1).sample(range(2000), 2000)
+    )
+    index, diagnostics = build_index(readings(text))
+
+    assert 2000 == len(index.route_tables)
+    assert sorted(index.route_tables) == list(index.route_tables)
+    assert () == diagnostics
