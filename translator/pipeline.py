@@ -21,7 +21,7 @@ from translator.report import Damage, Diagnostic, Position, Severity, rules
 from translator.resources import build_index, folder_namespace, read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from translator import ir
     from translator.lower import Affected, Finding, Lowered
@@ -36,7 +36,7 @@ class Inputs:
     files: Mapping[str, bytes]
     """The texts by origin: for a folder, the path below it with `/` between names."""
     unreadable: Mapping[str, str] = field(default_factory=dict)
-    """Origins that exist and could not be read, each with the reason."""
+    """Files and folders that exist and could not be read, each with the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
     index, conflicts = build_index(
         (reading for file in files.values() for reading in file.readings),
         last_good={ref: good.resource for ref, good in memory.resources.items()},
-        lost={ref for ref, good in memory.resources.items() if good.origin in damaged},
+        lost={ref for ref, good in memory.resources.items() if _below(good.origin, damaged)},
     )
     policy, complaints = read_policy(index)
     lowered = lower(index, Incumbents.of(past.served for past in memory.proxies.values()))
@@ -191,11 +191,20 @@ def _read_file(origin: str, text: bytes, known: FileReading | None) -> FileReadi
     return FileReading(text=text, readings=readings, diagnostics=(*parsed.diagnostics, *found))
 
 
+def _below(origin: str, damaged: Container[str]) -> bool:
+    """Tell whether a file, or a folder that holds it, is among what cannot be read."""
+    while origin:
+        if origin in damaged:
+            return True
+        origin = origin.rpartition("/")[0]
+    return False
+
+
 def _unreadable(origin: str, reason: str) -> Diagnostic:
     return Diagnostic(
         rule=rules.UNREADABLE,
         resource=None,
         position=Position(path=origin, line=1, column=1),
-        message=f"the file cannot be read: {reason}",
+        message=f"'{origin}' cannot be read: {reason}",
         help="what it held counts as invalid until it can be read again",
     )

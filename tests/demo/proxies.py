@@ -22,7 +22,9 @@ def match(path: str = "/foxtrot", *headers: ir.HeaderMatch, **fields) -> ir.Matc
 
 
 def route(action: ir.Action, matches: ir.Match | None = None, **fields) -> ir.Route:
-    return ir.Route(name="r", match=matches or match(), action=action, source=TABLE, **fields)
+    return ir.Route(
+        name="r", identity="r", match=matches or match(), action=action, source=TABLE, **fields
+    )
 
 
 def split(*weights: int) -> ir.Split:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from golden_files import read_inputs, read_outputs
 
 from penstock.documents import snapshot_document, write
 from penstock.findings import Report, as_text
@@ -24,13 +25,10 @@ CASES = sorted(path.name for path in HERE.iterdir() if (path / "in").is_dir())
 @pytest.mark.parametrize("case", CASES)
 def test_translation(case, request):
     """A case's inputs mean exactly what its golden files say."""
-    folder = HERE / case / "out"
-
     actual = outputs(inputs_of(case))
 
-    if request.config.getoption("--update-golden"):
-        update(folder, actual)
-    expected = {path.name: path.read_text() for path in sorted(folder.iterdir())}
+    expected = read_outputs(HERE / case / "out", actual, request)
+
     assert expected == actual
 
 
@@ -49,12 +47,7 @@ def test_translation_again(case):
 def inputs_of(case: str) -> dict[str, bytes]:
     base = HERE / case / "from"
     files = inputs_of(base.read_text().strip()) if base.exists() else {}
-    root = HERE / case / "in"
-    files |= {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file()
-    }
+    files |= read_inputs(HERE / case / "in")
     return {origin: text for origin, text in files.items() if text}
 
 
@@ -69,12 +62,3 @@ def outputs(files: dict[str, bytes]) -> dict[str, str]:
             snapshot_document(proxy.name, emit(proxy)), "yaml"
         )
     return outputs
-
-
-def update(folder: Path, contents: dict[str, str]) -> None:
-    folder.mkdir(exist_ok=True)
-    for path in folder.iterdir():
-        if path.name not in contents:
-            path.unlink()
-    for name, text in contents.items():
-        (folder / name).write_text(text)
