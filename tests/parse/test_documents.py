@@ -91,6 +91,13 @@ def test_the_tags_of_yaml_itself_work(text, value):
     assert ([{"a": value}], []) == (data(f"a: {text}\n"), findings(f"a: {text}\n"))
 
 
+def test_places_behind_keys_that_are_no_text():
+    """A place is found by what is written, whatever YAML reads in it."""
+    locator = parsed("spec:\n  on: {5: x}\n").documents[0].locator
+
+    assert "f.yaml:2:11" == str(locator.value("spec", "on", "5"))
+
+
 def test_keys_stay_what_they_are():
     """Keys that are no text are left to whoever knows whether they matter."""
     switch = Surprise(text="on", reading="the boolean true", meant=True)

@@ -7,12 +7,7 @@ itself. Knows no kind and no field, except that a `kind: List` is a wrapper. Imp
 """
 
 from translator.parse.document import Document, Flaw, Locator, ParsedFile, Path
-from translator.parse.limits import (
-    MAX_ALIASED_NODES,
-    MAX_CHARACTERS,
-    MAX_DEPTH,
-    MAX_MERGED_ENTRIES,
-)
+from translator.parse.limits import MAX_ALIASED_NODES, MAX_CHARACTERS, MAX_DEPTH
 from translator.parse.locate import TextLocator
 from translator.parse.parse import parse
 from translator.parse.scalars import Surprise, key_text
@@ -23,7 +18,6 @@ __all__ = [
     "MAX_ALIASED_NODES",
     "MAX_CHARACTERS",
     "MAX_DEPTH",
-    "MAX_MERGED_ENTRIES",
     "Document",
     "Flaw",
     "Locator",

@@ -8,6 +8,5 @@ MAX_DEPTH = 64
 """How deep collections nest. libyaml takes quadratic time in the depth, and recursion needs an
 end; a route table needs 14 levels."""
 MAX_ALIASED_NODES = 100_000
-"""How many nodes the aliases of one document may stand for; what is written out is not counted."""
-MAX_MERGED_ENTRIES = 100_000
-"""How many entries the merge keys (`<<`) of one document may copy."""
+"""How many nodes the aliases of one document may stand for; what is written out is not counted,
+and merge keys copy no more than they alias."""

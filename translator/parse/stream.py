@@ -20,7 +20,7 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from translator.parse.limits import MAX_ALIASED_NODES, MAX_DEPTH, MAX_MERGED_ENTRIES
+from translator.parse.limits import MAX_ALIASED_NODES, MAX_DEPTH
 from translator.parse.scalars import Surprise, plain
 from translator.parse.trail import AWAITED, DROPPED, MERGE, Event, Frame, Mark, RawDocument, Trail
 from translator.report import Rule, quote, rules
@@ -98,7 +98,6 @@ class _Walk:
         self._anchors: dict[str, tuple[object, int]] = {}
         """What each anchor stands for, and how many nodes that is."""
         self._aliased = 0
-        self._merged = 0
 
     def read(self) -> None:  # noqa: C901, PLR0912, PLR0915 - the hot loop, where calls are dear
         """
@@ -244,12 +243,6 @@ class _Walk:
                     "refer to a mapping, as in '<<: *anchor'",
                 )
                 continue
-            self._merged += len(source)
-            if self._merged > MAX_MERGED_ENTRIES:
-                message = (
-                    f"the merge keys of this document copy more than {MAX_MERGED_ENTRIES} entries"
-                )
-                raise StopReading(message, "write the entries themselves", place)
             for key, value in source.items():
                 if key not in seen:
                     entries.setdefault(key, value)
