@@ -239,6 +239,16 @@ class TestVerdicts:
         assert ["EDS a b"] == said(client.wait(0.1))
         assert [] == client.wait(1000)
 
+    def test_rule_72_not_behind_other_updates(self):
+        """What the client waits for does not wait for a verdict on something else."""
+        client = Delta(AB)
+        client.ask(CDS)
+        client.ask(EDS, "a", "b")
+        client.wait(3)
+        assert ["EDS a"] == said(client.ask(EDS, "a"))
+
+        assert ["EDS a b"] == said(client.wait(2))
+
     def test_rule_113_one_update_in_flight(self):
         """While an update has no verdict, newer ones wait, and the newest is sent."""
         client = Delta(AB).start("r")
