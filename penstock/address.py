@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 from dataclasses import dataclass
 from typing import Self
@@ -54,6 +55,8 @@ class Address:
             )
             family, _, _, _, where = found[0]
             return socket.create_server(where[:2], family=family, backlog=1024)
+        except socket.gaierror as error:
+            raise ListenError(f"cannot listen on {self}: {error.strerror}; see {option}") from error
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
             raise ListenError(f"cannot listen on {self}: {reason}; see {option}") from error

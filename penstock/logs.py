@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
-__all__ = ["FORMATS", "LEVELS", "configure", "get_logger"]
-
-FORMATS: Final = ("auto", "console", "json")
-LEVELS: Final = ("debug", "info", "warning", "error")
+__all__ = ["configure", "get_logger"]
 
 SERVER_BOUND: Final = "server_bound"
 PROGRAM_STOPPED: Final = "program_stopped"

@@ -50,7 +50,7 @@ class Metrics:
             measures: Tells where things stand.
         """
         # When a counter began is known from the process; a series more for each is not worth it.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
         self._registry = registry = CollectorRegistry()
         registry.register(measures)
         ProcessCollector(registry=registry)

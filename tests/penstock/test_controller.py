@@ -62,8 +62,14 @@ class FakeServed:
     def __init__(self):
         self.sets = []
 
+        self.synced_after = None
+
     def set(self, proxy, snapshot, /):
         self.sets.append((proxy, snapshot))
+
+    def mark_synced(self):
+        if self.synced_after is None:
+            self.synced_after = len(self.sets)
 
 
 @dataclass
@@ -130,6 +136,8 @@ class Harness:
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
         feed = Feed()
         feed.listen(self.events.append)
+        self.news = asyncio.Event()
+        feed.listen(lambda _: self.news.set())
         settings = {"translate": translate, "emit": emit} | replacements
         self.controller = Controller(
             source=self.source,
@@ -163,7 +171,8 @@ class Harness:
     async def settled(self, count=1):
         async with asyncio.timeout(5):
             while self.finished() < count:
-                await asyncio.sleep(0.001)
+                self.news.clear()
+                await self.news.wait()
 
     def finished(self):
         return len(self.of(ReloadFinished))
@@ -198,6 +207,7 @@ def test_the_first_translation_is_served():
         assert Result.PUBLISHED == harness.state.reload.result
         assert 0.25 == harness.state.reload.seconds
         assert ["a", "b"] == list(harness.state.proxies)
+        assert 2 == harness.served.synced_after
 
     run(scenario, "b=two a=one")
 
@@ -351,6 +361,7 @@ def test_a_bug_at_the_start_is_not_ready():
     async def scenario(harness):
         assert [] == harness.served.sets
         assert 0 == harness.state.generation
+        assert harness.served.synced_after is None
 
         await harness.say("a=one")
 
