@@ -21,10 +21,10 @@ from translator.report import Damage, Diagnostic, Position, Severity, rules
 from translator.resources import build_index, folder_namespace, read
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from translator import ir
-    from translator.lower import Affected, Finding, Lowered
+    from translator.lower import Affected, Blame, Lowered
     from translator.report import ResourceRef
     from translator.resources import Index, Reading
 
@@ -117,7 +117,7 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
     index, conflicts = build_index(
         (reading for file in files.values() for reading in file.readings),
         last_good={ref: good.resource for ref, good in memory.resources.items()},
-        lost={ref for ref, good in memory.resources.items() if _below(good.origin, damaged)},
+        lost=_lost(memory, damaged),
     )
     policy, complaints = read_policy(index)
     lowered = lower(index, Incumbents.of(past.served for past in memory.proxies.values()))
@@ -128,13 +128,22 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
         )
         for proxy in lowered.proxies
     }
-    diagnostics = [
-        *(_unreadable(origin, reason) for origin, reason in inputs.unreadable.items()),
-        *(diagnostic for file in files.values() for diagnostic in file.diagnostics),
-        *conflicts,
-        *complaints,
-        *(_with_effect(finding, lowered, served, policy) for finding in lowered.findings),
+    findings: list[tuple[Diagnostic, Iterable[Blame]]] = [
+        *(
+            (_unreadable(origin, reason), [(ref, "") for ref in _lost(memory, {origin})])
+            for origin, reason in inputs.unreadable.items()
+        ),
+        *(
+            finding
+            for origin, file in files.items()
+            for finding in _findings(origin, file, lowered, memory)
+        ),
+        *((diagnostic, ()) for diagnostic in (*conflicts, *complaints)),
+        *((finding.diagnostic, [finding.blame]) for finding in lowered.findings),
     ]
+    diagnostics = (
+        _with_effect(diagnostic, blames, lowered, served, policy) for diagnostic, blames in findings
+    )
     return Translation(
         inputs=inputs,
         policy=policy,
@@ -149,15 +158,41 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
     )
 
 
+def _findings(
+    origin: str, file: FileReading, lowered: Lowered, memory: Memory
+) -> Iterator[tuple[Diagnostic, list[Blame]]]:
+    """List the findings of a file with what is to blame for the routes that they break."""
+    blames: dict[Diagnostic, Blame] = {}
+    for reading in file.readings:
+        if reading.ref is None:
+            continue
+        labels = lowered.labels.get(reading.ref, ())
+        if reading.broken:
+            blames |= dict.fromkeys(reading.diagnostics, (reading.ref, ""))
+            continue
+        for index, found in reading.routes.items():
+            # Of a table that is defined twice, only one is lowered.
+            if index < len(labels):
+                blames |= dict.fromkeys(found, (reading.ref, labels[index]))
+    gone: list[Blame] = [(ref, "") for ref in _lost(memory, {origin})]
+    for diagnostic in file.diagnostics:
+        if diagnostic.rule.damage is Damage.FILE:
+            yield diagnostic, gone
+        else:
+            yield diagnostic, [blames[diagnostic]] if diagnostic in blames else []
+
+
 def _with_effect(
-    finding: Finding, lowered: Lowered, served: Mapping[str, Served], policy: InvalidConfig
+    diagnostic: Diagnostic,
+    blames: Iterable[Blame],
+    lowered: Lowered,
+    served: Mapping[str, Served],
+    policy: InvalidConfig,
 ) -> Diagnostic:
-    diagnostic = finding.diagnostic
     if diagnostic.effect or diagnostic.severity is not Severity.ERROR:
         return diagnostic
-    return replace(
-        diagnostic, effect=effect(lowered.victims.get(finding.blame, ()), served, policy)
-    )
+    victims = [victim for blame in blames for victim in lowered.victims.get(blame, ())]
+    return replace(diagnostic, effect=effect(victims, served, policy))
 
 
 def _good_resources(
@@ -191,8 +226,12 @@ def _read_file(origin: str, text: bytes, known: FileReading | None) -> FileReadi
     return FileReading(text=text, readings=readings, diagnostics=(*parsed.diagnostics, *found))
 
 
+def _lost(memory: Memory, damaged: Container[str]) -> set[ResourceRef]:
+    """Find the resources that were in a file, or below a folder, that cannot be read any more."""
+    return {ref for ref, good in memory.resources.items() if _below(good.origin, damaged)}
+
+
 def _below(origin: str, damaged: Container[str]) -> bool:
-    """Tell whether a file, or a folder that holds it, is among what cannot be read."""
     while origin:
         if origin in damaged:
             return True

@@ -7,9 +7,9 @@ that Envoy would refuse. Knows nothing of Envoy's messages, and of no policy: a 
 is kept and marked.
 """
 
-from translator.lower.findings import Finding, Victim
+from translator.lower.findings import Blame, Finding, Victim
 from translator.lower.incumbents import Incumbents
 from translator.lower.lowering import Affected, Lowered, lower
 from translator.lower.names import cluster
 
-__all__ = ["Affected", "Finding", "Incumbents", "Lowered", "Victim", "cluster", "lower"]
+__all__ = ["Affected", "Blame", "Finding", "Incumbents", "Lowered", "Victim", "cluster", "lower"]

@@ -53,6 +53,8 @@ class Lowered:
     """Every mistake, once, sorted by place."""
     victims: Mapping[Blame, tuple[Victim, ...]]
     """The invalid routes by what is to blame."""
+    labels: Mapping[ResourceRef, tuple[str, ...]]
+    """The labels of the routes of each table, by which they can be blamed."""
     affected: tuple[Affected, ...]
     """Sorted."""
 
@@ -125,6 +127,10 @@ def lower(index: Index, incumbents: Incumbents = NOBODY) -> Lowered:
         former=_former(index),
         findings=_distinct(found, index),
         victims=_victims(invalid),
+        labels={
+            table.resource.ref: tuple(route.label for route in table.routes)
+            for table in (*tables.values(), *services.values())
+        },
         affected=_affected(flat.values(), upstreams),
     )
 

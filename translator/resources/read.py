@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
@@ -29,7 +30,7 @@ from translator.resources.specs import VirtualHost, VirtualServiceSpec
 from translator.resources.validate import Checker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 M = TypeVar("M", bound=Model)
 
@@ -57,6 +58,8 @@ class Reading:
     """Finds places in the document."""
     diagnostics: tuple[Diagnostic, ...]
     """What is wrong with it, in the order of the text."""
+    routes: Mapping[int, tuple[Diagnostic, ...]] = field(default_factory=dict)
+    """Those among them that break a route only, by its index."""
 
     @property
     def broken(self) -> ResourceRef | None:
@@ -139,14 +142,20 @@ def _reading(
     ref: ResourceRef | None,
     flaws: tuple[Flaw, ...],
     resource: Resource[Model] | None = None,
+    routes: Mapping[int, Iterable[Flaw]] = MappingProxyType({}),
 ) -> Reading:
-    diagnostics = (replace(flaw.diagnostic, resource=ref) for flaw in flaws)
     return Reading(
         ref=ref,
         resource=resource,
         locator=document.locator,
-        diagnostics=tuple(sorted(diagnostics, key=lambda diagnostic: diagnostic.sort_key)),
+        diagnostics=_diagnostics(flaws, ref),
+        routes=MappingProxyType({index: _diagnostics(routes[index], ref) for index in routes}),
     )
+
+
+def _diagnostics(flaws: Iterable[Flaw], ref: ResourceRef | None) -> tuple[Diagnostic, ...]:
+    diagnostics = (replace(flaw.diagnostic, resource=ref) for flaw in flaws)
+    return tuple(sorted(diagnostics, key=lambda diagnostic: diagnostic.sort_key))
 
 
 class _Reader:
@@ -195,7 +204,7 @@ class _Reader:
             spec=spec,
             locator=self._document.locator,
         )
-        return _reading(self._document, self._ref, flaws, resource)
+        return _reading(self._document, self._ref, flaws, resource, self._route_flaws)
 
     def _read(self, model: type[M], data: object, path: Path) -> M | None:
         value, found = self._check.check(model, data, path)
