@@ -142,7 +142,7 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
         *((finding.diagnostic, [finding.blame]) for finding in lowered.findings),
     ]
     diagnostics = (
-        _with_effect(diagnostic, blames, lowered, served, policy) for diagnostic, blames in findings
+        _explained(diagnostic, blames, lowered, served, policy) for diagnostic, blames in findings
     )
     return Translation(
         inputs=inputs,
@@ -182,17 +182,30 @@ def _findings(
             yield diagnostic, [blames[diagnostic]] if diagnostic in blames else []
 
 
-def _with_effect(
+def _explained(
     diagnostic: Diagnostic,
     blames: Iterable[Blame],
     lowered: Lowered,
     served: Mapping[str, Served],
     policy: InvalidConfig,
 ) -> Diagnostic:
-    if diagnostic.effect or diagnostic.severity is not Severity.ERROR:
+    if diagnostic.severity is not Severity.ERROR:
         return diagnostic
     victims = [victim for blame in blames for victim in lowered.victims.get(blame, ())]
-    return replace(diagnostic, effect=effect(victims, served, policy))
+    return replace(
+        diagnostic,
+        effect=diagnostic.effect or effect(victims, served, policy),
+        related=(*diagnostic.related, *_owners(diagnostic.resource, lowered)),
+    )
+
+
+def _owners(ref: ResourceRef | None, lowered: Lowered) -> Iterator[tuple[str, Position]]:
+    """Follow the delegations from a table up to its virtual service."""
+    seen: set[ResourceRef] = set()
+    while ref is not None and ref not in seen and (place := lowered.delegators.get(ref)):
+        seen.add(ref)
+        ref = place.resource.ref
+        yield f"delegated from {ref}", place.value
 
 
 def _good_resources(

@@ -93,6 +93,17 @@ class Delegation:
                         todo.append(self.tables[key])
         return reached
 
+    def delegators(self, drafts: Iterable[TableDraft]) -> dict[ResourceRef, Place]:
+        """Find for each table the first route that delegates to it."""
+        first: dict[ResourceRef, Place] = {}
+        for table in drafts:
+            for draft in table.routes:
+                targets = self.targets.get((draft.owner, draft.label), Targets())
+                for key in (key for group in targets.groups for key in group):
+                    place = draft.place.at("delegateAction")
+                    first.setdefault(self.tables[key].resource.ref, place)
+        return first
+
     def flatten(self, host: TableDraft) -> list[FlatRoute]:
         """Flatten the routes of a virtual service, depth first and in order."""
         return _Walk(self).routes(host, Scope())

@@ -55,6 +55,8 @@ class Lowered:
     """The invalid routes by what is to blame."""
     labels: Mapping[ResourceRef, tuple[str, ...]]
     """The labels of the routes of each table, by which they can be blamed."""
+    delegators: Mapping[ResourceRef, Place]
+    """For each table the first route that delegates to it."""
     affected: tuple[Affected, ...]
     """Sorted."""
 
@@ -131,6 +133,7 @@ def lower(index: Index, incumbents: Incumbents = NOBODY) -> Lowered:
             table.resource.ref: tuple(route.label for route in table.routes)
             for table in (*tables.values(), *services.values())
         },
+        delegators=delegation.delegators((*services.values(), *tables.values())),
         affected=_affected(flat.values(), upstreams),
     )
 
