@@ -8,6 +8,7 @@ as the containers of `docker-compose.yml` do.
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import threading
 from contextlib import ExitStack
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+from penstock.address import Address
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
-__all__ = ["Backend", "main"]
+__all__ = ["Backend", "Backends", "main"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +37,21 @@ class Backend:
     server: ThreadingHTTPServer
 
     @classmethod
-    def bind(cls, host: str, port: int, name: str) -> Self:
+    def bind(cls, address: Address, name: str) -> Self:
         """
         Take an address.
 
         Raises:
             OSError: If it is taken, or not ours.
         """
-        return cls(_Server((host, port), _answering(f"{name}\n".encode())))
+        kind = _Server6 if ":" in address.host else _Server
+        return cls(kind((address.host, address.port), _answering(f"{name}\n".encode())))
 
     @property
-    def address(self) -> tuple[str, int]:
+    def address(self) -> Address:
         """Where it listens."""
         host, port = self.server.server_address[:2]
-        return str(host), port
+        return Address(str(host), port)
 
     def __enter__(self) -> Self:
         # The interval is how long `shutdown` may take; the requests have threads of their own.
@@ -67,6 +71,47 @@ class Backend:
         self.server.server_close()
 
 
+class Backends:
+    """Backends by their address; a context manager that ends them all."""
+
+    def __init__(self) -> None:
+        self._running: dict[Address, tuple[str, Backend]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._running:
+            backend = self._running.popitem()[1][1]
+            backend.__exit__(None, None, None)
+
+    def answer(self, names: Mapping[Address, str]) -> tuple[str, ...]:
+        """
+        Start what is missing, and let what runs answer with its name.
+
+        What is not asked for any more goes on, for Envoy may still be using it.
+
+        Returns:
+            A complaint for each address that cannot be had.
+        """
+        complaints = []
+        for address, name in names.items():
+            known, backend = self._running.get(address, ("", None))
+            if known == name:
+                continue
+            if backend is not None:
+                del self._running[address]
+                backend.__exit__(None, None, None)
+            try:
+                started = Backend.bind(address, name)
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                complaints.append(f"no backend on {address}: {reason}; choose another port")
+            else:
+                self._running[address] = (name, started.__enter__())
+        return tuple(complaints)
+
+
 class _Server(ThreadingHTTPServer):
     # A connection that Envoy keeps open must not keep the program alive.
     daemon_threads = True
@@ -77,6 +122,10 @@ class _Server(ThreadingHTTPServer):
         """Say nothing of a client that went away; anything else is a bug and shown."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]  # passed on
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
 
 
 def _answering(body: bytes) -> type[BaseHTTPRequestHandler]:
@@ -107,8 +156,7 @@ def main(arguments: Sequence[str]) -> None:
     with ExitStack() as stack:
         for argument in arguments:
             address, _, name = argument.partition("=")
-            host, _, port = address.rpartition(":")
-            stack.enter_context(Backend.bind(host, int(port), name))
+            stack.enter_context(Backend.bind(Address.parse(address), name))
         ended.wait()
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from penstock.address import Address
+
 __all__ = ["Envoy", "EnvoyError", "Protocol", "find_envoy", "write_bootstrap"]
 
 Protocol: TypeAlias = Literal["sotw", "delta"]
@@ -46,9 +48,7 @@ def find_envoy() -> Path:
     return path
 
 
-def write_bootstrap(
-    shipped: Path, target: Path, *, ads: tuple[str, int], admin: tuple[str, int]
-) -> None:
+def write_bootstrap(shipped: Path, target: Path, *, ads: Address, admin: Address) -> None:
     """
     Copy a bootstrap with other addresses.
 
@@ -70,8 +70,11 @@ def write_bootstrap(
         ) from error
     cluster = document["static_resources"]["clusters"][0]
     endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
-    for place, (host, port) in ((endpoint, ads), (document["admin"], admin)):
-        place["address"]["socket_address"] = {"address": host, "port_value": port}
+    for place, listener in ((endpoint, ads), (document["admin"], admin)):
+        place["address"]["socket_address"] = {
+            "address": listener.host,
+            "port_value": listener.port,
+        }
     target.write_text(yaml.safe_dump(document), encoding="utf-8")
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from penstock.address import Address
+
 __all__ = ["Need", "complaints"]
 
 _LISTEN = "0A"
@@ -21,8 +23,7 @@ _LISTEN = "0A"
 class Need:
     """An address that the demo is going to listen on."""
 
-    host: str
-    port: int
+    address: Address
     user: str
     """Who is to listen there."""
     remedy: str
@@ -32,22 +33,22 @@ class Need:
 def complaints(needs: Iterable[Need]) -> tuple[str, ...]:
     """Say of each address that cannot be had why not, and how to choose another."""
     return tuple(
-        f"{need.user} cannot listen on {need.host}:{need.port}: {reason}; {need.remedy}"
+        f"{need.user} cannot listen on {need.address}: {reason}; {need.remedy}"
         for need in needs
-        if (reason := _obstacle(need.host, need.port))
+        if (reason := _obstacle(need.address))
     )
 
 
-def _obstacle(host: str, port: int) -> str:
+def _obstacle(address: Address) -> str:
     """Name what keeps us from an address, or return an empty text."""
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             # As all servers do: a connection that has just ended does not count.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
+            probe.bind((address.host, address.port))
     except OSError as error:
-        holders = ", ".join(_holders(port))
+        holders = ", ".join(_holders(address.port))
         return f"{holders} has it" if holders else (error.strerror or str(error)).lower()
     return ""
 

@@ -6,11 +6,12 @@ import sys
 
 import pytest
 
+from penstock.address import Address
 from penstock.demo_ports import Need, complaints
 
 
 def need(port: int, host: str = "127.0.0.1") -> Need:
-    return Need(host=host, port=port, user="Envoy", remedy="say --port")
+    return Need(address=Address(host, port), user="Envoy", remedy="say --port")
 
 
 def test_a_free_port_is_no_complaint():

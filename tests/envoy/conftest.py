@@ -8,6 +8,7 @@ import pytest
 import yaml
 from support import ROOT, ControlPlane, RealEnvoy, fetch, free_port, save, wait_until
 
+from penstock.address import Address
 from penstock.demo_backends import Backend
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Stage:
 
     @property
     def ports(self) -> dict[str, int]:
-        return {name: backend.address[1] for name, backend in self.backends.items()}
+        return {name: backend.address.port for name, backend in self.backends.items()}
 
     def save(self, path: str, text: str | bytes) -> None:
         save(self.config / path, text)
@@ -81,7 +82,9 @@ def stage(tmp_path):
         yield Stage(
             tmp_path,
             {
-                name: stack.enter_context(Backend.bind("127.0.0.1", 0, name.replace("-", " ")))
+                name: stack.enter_context(
+                    Backend.bind(Address("127.0.0.1", 0), name.replace("-", " "))
+                )
                 for name in NAMES
             },
         )
