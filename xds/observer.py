@@ -37,6 +37,8 @@ class StreamStatus:
     stream: StreamInfo
     served: bool
     """Whether its proxy has a snapshot; if not, the client waits in silence."""
+    writing_since: float | None
+    """Since when it has been sent a response that it does not read, in seconds since 1970."""
     types: tuple[TypeState, ...]
     """Type by type, in the order of updates; times are in seconds since 1970."""
 
@@ -62,7 +64,10 @@ class Observer:
         """Note a request."""
 
     def response_sent(self, stream: StreamInfo, type_url: str, size: int) -> None:
-        """Note a response of so many bytes, accepted by the transport."""
+        """Note a response of so many bytes, about to be written."""
+
+    def write_stalled(self, stream: StreamInfo, type_url: str) -> None:
+        """Note that a client does not read the response it is being sent."""
 
     def acked(self, stream: StreamInfo, type_url: str, versions: Mapping[str, str]) -> None:
         """Note the versions of resources, by name, that a client has accepted."""

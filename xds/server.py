@@ -119,7 +119,8 @@ class AdsServer:
         """
         Send all clients away, spread over some time, and stop.
 
-        Streams never end by themselves, so gRPC's own grace period would only be waited for.
+        Streams never end by themselves, so gRPC's own grace period would only be waited for. It
+        is left to those who do not read what they are being sent, and is short.
         """
         self._draining = True
         sessions = tuple(self._sessions.values())
@@ -149,10 +150,7 @@ class AdsServer:
         """Serve a stream to its end, and return why it ended."""
         try:
             self._admit()
-            payload = await context.read()
-            if not isinstance(payload, bytes):
-                return StreamEnd("closed by the client")
-            request, node = parse(protocol, payload)
+            request, node = parse(protocol, await context.read())
             info = self._introduce(protocol, node, context.peer())
             self._admit()
         except StreamEnd as refusal:

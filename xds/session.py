@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from xds.snapshot import Snapshot
 
 WRITE_SECONDS: Final = 30.0
-"""How long a client may take to accept a response before its stream is ended (rule 114)."""
+"""
+How long a client may take to accept a response before that is reported (rule 114).
+
+Its stream is not ended: grpc.aio can neither cancel a call nor send its status while a write is
+under way, so the client would believe in a stream that we have forgotten. It costs one burst of
+memory until it reads on, and then gets the newest; a dead one is found by keepalive.
+"""
 
 _PARSE: Final[Mapping[str, Any]] = {"sotw": parse_sotw, "delta": parse_delta}
 _ENCODE: Final = {"sotw": encode_sotw, "delta": encode_delta}
@@ -44,13 +50,15 @@ class StreamEnd(Exception):  # noqa: N818 - an end need not be an error
         self.code = code
 
 
-def parse(protocol: Literal["sotw", "delta"], payload: bytes) -> tuple[Any, Node | None]:
+def parse(protocol: Literal["sotw", "delta"], payload: object) -> tuple[Any, Node | None]:
     """
-    Parse a request, and the node if it has one.
+    Parse what was read: a request, and the node if it has one.
 
     Raises:
-        StreamEnd: It is no discovery request.
+        StreamEnd: It is the end of the client's half, or no discovery request.
     """
+    if not isinstance(payload, bytes):
+        raise StreamEnd("closed by the client")
     try:
         request: tuple[Any, Node | None] = _PARSE[protocol](payload)
     except DecodeError as error:
@@ -95,6 +103,7 @@ class Session:
         """Set while there is nothing to write."""
         self._work = asyncio.Event()
         """Set when the writer should look for something to write."""
+        self._writing_since: float | None = None
         self._end: asyncio.Future[StreamEnd] = asyncio.get_running_loop().create_future()
 
     async def run(self, first: Any) -> StreamEnd:
@@ -111,7 +120,7 @@ class Session:
             end = await self._converse(first)
             reason = end.reason
         except asyncio.CancelledError:
-            reason = "cancelled by the client"
+            reason = self._end.result().reason if self._end.done() else "cancelled by the client"
             raise  # gRPC leaks what swallows a cancellation
         finally:
             stop_watching()
@@ -140,6 +149,7 @@ class Session:
         return StreamStatus(
             stream=self.info,
             served=self._snapshot is not None,
+            writing_since=self._writing_since,
             types=tuple(
                 replace(state, rejection=replace(state.rejection, at=state.rejection.at + ago))
                 if state.rejection is not None
@@ -149,16 +159,20 @@ class Session:
         )
 
     async def _await_end(self) -> None:
-        raise await self._end
+        end = await self._end
+        await self._written.wait()  # gRPC cannot send a status during a write
+        raise end
 
     async def _read(self) -> None:
         while True:
             await self._written.wait()
             payload = await self._context.read()
-            if not isinstance(payload, bytes):  # the end of the client's half
-                raise StreamEnd("closed by the client")
-            request, _ = parse(self.info.protocol, payload)
-            self._receive(request)
+            try:
+                request, _ = parse(self.info.protocol, payload)
+                self._receive(request)
+            except StreamEnd:
+                await self._written.wait()
+                raise
 
     async def _write(self) -> None:
         while True:
@@ -170,15 +184,17 @@ class Session:
 
     async def _send(self, response: Response) -> None:
         payload = _ENCODE[self.info.protocol](response, self._control_plane)
-        try:
-            async with asyncio.timeout(WRITE_SECONDS):
-                await self._context.write(payload)
-        except TimeoutError:
-            raise StreamEnd(
-                f"the client did not read for {WRITE_SECONDS:.0f} s",
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-            ) from None
+        # Before it is written: the verdict may come before the transport says that it is.
         self._observer.response_sent(self.info, response.type_url, len(payload))
+        self._writing_since = self._wall_clock()
+        stalled = asyncio.get_running_loop().call_later(
+            WRITE_SECONDS, self._observer.write_stalled, self.info, response.type_url
+        )
+        try:
+            await self._context.write(payload)
+        finally:
+            stalled.cancel()
+            self._writing_since = None
 
     async def _wait_for_work(self) -> None:
         """Wait until there is something to look at, or something has waited long enough."""
@@ -191,6 +207,7 @@ class Session:
         self._work.clear()
 
     def _publish(self) -> None:
+        """Take the newest snapshot, if it is another one."""
         snapshot = self._cache.get(self.info.proxy)
         if snapshot is not None and snapshot is not self._snapshot:
             self._snapshot = snapshot

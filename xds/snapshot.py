@@ -154,6 +154,16 @@ class Snapshot:
         kind = self._types.get(type_url)
         return _NOTHING if kind is None else kind.served
 
+    def given(self, type_url: str) -> Mapping[str, Resource]:
+        """
+        Return the resources of a type as they were made, by name, sorted.
+
+        A snapshot of these again is equal to this one; one of those that are served would mix
+        versions into each other that are mixed already.
+        """
+        kind = self._types.get(type_url)
+        return _NOTHING if kind is None else kind.given
+
     def get(self, type_url: str, name: str) -> Resource | None:
         """Return a resource, if there is one of that name."""
         return self.resources(type_url).get(name)

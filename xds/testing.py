@@ -97,7 +97,10 @@ class FakeEnvoy:
             "user_agent_name": "fake",
             "metadata": messages.struct(metadata or {}),
         }
-        channel: Any = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+        channel: Any = grpc.aio.insecure_channel(
+            f"127.0.0.1:{port}",
+            options=[("grpc.max_receive_message_length", -1)],  # as Envoy does
+        )
         # Any: the type stubs of grpc do not know the defaults of its asyncio side.
         self._channel = channel
         method: Any = self._channel.stream_stream(

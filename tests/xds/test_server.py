@@ -63,6 +63,9 @@ class Recorder(Observer):
     def response_sent(self, stream, type_url, size):
         self.events.append(f"sent {type_url.rpartition('.')[2]}")
 
+    def write_stalled(self, stream, type_url):
+        self.events.append(f"stalled {type_url.rpartition('.')[2]}")
+
     def acked(self, stream, type_url, versions):
         self.events.append(f"acked {sorted(versions)}")
 
@@ -316,6 +319,53 @@ async def test_rule_123_drain(protocol):
     assert grpc.StatusCode.UNAVAILABLE == code
     assert "shutting down" in details
     assert time.monotonic() - began < 2
+
+
+def large(text):
+    """Make a snapshot with a response that does not fit into any window of flow control."""
+    body = text * (16 * 1024 * 1024 // len(text))
+    routes = messages.build(
+        FULL_NAMES[ROUTE_CONFIGURATION], name="r", request_headers_to_remove=[body]
+    )
+    return Snapshot.of([Resource.of(ROUTE_CONFIGURATION, "r", messages.encode(routes))])
+
+
+@slow
+@asynchronous
+async def test_rule_114_client_that_does_not_read(monkeypatch):
+    """A client that does not read is reported, holds up nobody, and gets the newest later."""
+    monkeypatch.setattr("xds.session.WRITE_SECONDS", 0.2)
+    async with Serving(proxies={"p": large("1")}) as serving:
+        stuck = FakeEnvoy(serving.port)
+        await stuck.subscribe(ROUTE_CONFIGURATION, "r")
+        await until(lambda: "stalled RouteConfiguration" in serving.seen.events)
+        for text in "2345":
+            serving.cache.set("p", large(text))
+        async with FakeEnvoy(serving.port) as other:
+            await other.subscribe(LISTENER)
+            await other.expect(LISTENER)
+        async with stuck:
+            await stuck.ack(await stuck.expect(ROUTE_CONFIGURATION))
+            newest = await stuck.expect(ROUTE_CONFIGURATION)
+
+    assert large("5").get(ROUTE_CONFIGURATION, "r").body == newest.resources["r"]
+
+
+@slow
+@asynchronous
+async def test_drain_of_a_client_that_does_not_read():
+    """Shutting down does not wait for who does not read."""
+    async with Serving(proxies={"p": large("1")}) as serving:
+        stuck = FakeEnvoy(serving.port)
+        await stuck.subscribe(ROUTE_CONFIGURATION, "r")
+        await until(lambda: any(status.writing_since for status in serving.server.streams()))
+
+        async with asyncio.timeout(3):
+            await serving.server.drain(0)
+        stuck._call.cancel()
+        await stuck._channel.close()
+
+    assert "closed p: the control plane is shutting down" in serving.seen.events
 
 
 @slow

@@ -44,6 +44,19 @@ def test_order_of_resources_does_not_matter():
     assert ["a", "b"] == list(snapshot.resources(CLUSTER))
 
 
+def test_what_was_given_makes_the_same_snapshot():
+    """A snapshot can be taken apart and made again, with the versions that clients know."""
+    snapshot = Snapshot.of(consistent())
+    parts = [part for url in snapshot.types() for part in snapshot.given(url).values()]
+
+    again = Snapshot.of(parts)
+
+    assert snapshot == again
+    assert {url: snapshot.resources(url) for url in snapshot.types()} == {
+        url: again.resources(url) for url in again.types()
+    }
+
+
 def test_duplicate_names_are_refused():
     """Rule 44: no client is ever sent two resources of one name."""
     with pytest.raises(ValueError, match="two Cluster resources are called 'a'"):
