@@ -35,8 +35,9 @@ def emit(proxy: ir.Proxy, previous: tuple[ir.Proxy, Snapshot] | None = None) -> 
         then: Iterable[tuple[str, T]],
     ) -> Iterable[Resource]:
         known = dict(then)
+        made = encoded.given(type_url)
         for name, value in now:
-            resource = encoded.get(type_url, name) if known.get(name) == value else None
+            resource = made.get(name) if known.get(name) == value else None
             yield resource or encode(value)
 
     return Snapshot.of(
