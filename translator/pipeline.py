@@ -81,17 +81,34 @@ class Translation:
         return sum(diagnostic.severity is severity for diagnostic in self.diagnostics)
 
 
-def restored(memory: Memory) -> Translation:
-    """Make the translation that another process ended with, as far as the next one needs it."""
+def restored(memory: Memory, files: Mapping[str, FileReading] | None = None) -> Translation:
+    """
+    Make the translation that another process ended with, as far as the next one needs it.
+
+    Args:
+        memory: What the other process knew.
+        files: Readings of texts by origin that the next translation can reuse.
+    """
     return Translation(
         inputs=Inputs(files={}),
         policy=InvalidConfig(),
         served={},
         diagnostics=(),
         affected=(),
-        files={},
+        files=files or {},
         memory=memory,
     )
+
+
+def read_file(origin: str, text: bytes, known: FileReading | None = None) -> FileReading:
+    """Read a text, unless it is known already."""
+    if known is not None and known.text == text:
+        return known
+    parsed = parse(origin, text)
+    namespace = folder_namespace(origin)
+    readings = tuple(read(document, folder_namespace=namespace) for document in parsed.documents)
+    found = (diagnostic for reading in readings for diagnostic in reading.diagnostics)
+    return FileReading(text=text, readings=readings, diagnostics=(*parsed.diagnostics, *found))
 
 
 def translate(inputs: Inputs, previous: Translation | None = None) -> Translation:
@@ -105,12 +122,12 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
 
     Never raises for what users write; their mistakes are diagnostics.
     """
-    if previous is not None and previous.inputs == inputs and previous.files:
+    if previous is not None and previous.inputs == inputs and previous.served:
         return previous
     memory = previous.memory if previous is not None else Memory()
     known = previous.files if previous is not None else {}
     files = {
-        origin: _read_file(origin, text, known.get(origin))
+        origin: read_file(origin, text, known.get(origin))
         for origin, text in sorted(inputs.files.items())
     }
     damaged = {*inputs.unreadable, *(origin for origin, file in files.items() if file.damaged)}
@@ -227,16 +244,6 @@ def _good_resources(
         if ref not in good and (ref in index.stale or ref in index.broken or upstream):
             good[ref] = past
     return {ref: good[ref] for ref in sorted(good)}
-
-
-def _read_file(origin: str, text: bytes, known: FileReading | None) -> FileReading:
-    if known is not None and known.text == text:
-        return known
-    parsed = parse(origin, text)
-    namespace = folder_namespace(origin)
-    readings = tuple(read(document, folder_namespace=namespace) for document in parsed.documents)
-    found = (diagnostic for reading in readings for diagnostic in reading.diagnostics)
-    return FileReading(text=text, readings=readings, diagnostics=(*parsed.diagnostics, *found))
 
 
 def _lost(memory: Memory, damaged: Container[str]) -> set[ResourceRef]:
