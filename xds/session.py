@@ -192,6 +192,8 @@ class Session:
         )
         try:
             await self._context.write(payload)
+        except grpc.aio.InternalError as error:
+            raise StreamEnd("the connection was lost during a write") from error
         finally:
             stalled.cancel()
             self._writing_since = None

@@ -353,7 +353,7 @@ async def test_rule_114_client_that_does_not_read(monkeypatch):
 
 @slow
 @asynchronous
-async def test_drain_of_a_client_that_does_not_read():
+async def test_drain_of_a_client_that_does_not_read(caplog):
     """Shutting down does not wait for who does not read."""
     async with Serving(proxies={"p": large("1")}) as serving:
         stuck = FakeEnvoy(serving.port)
@@ -364,8 +364,27 @@ async def test_drain_of_a_client_that_does_not_read():
             await serving.server.drain(0)
         stuck._call.cancel()
         await stuck._channel.close()
+        await until(lambda: not serving.server.streams())
 
-    assert "closed p: the control plane is shutting down" in serving.seen.events
+    assert serving.seen.events[-1].startswith("closed p: ")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@slow
+@asynchronous
+async def test_client_that_goes_during_a_write(caplog):
+    """A connection that is lost during a write is the end of its stream, and no error of ours."""
+    async with Serving(proxies={"p": large("1")}) as serving:
+        stuck = FakeEnvoy(serving.port)
+        await stuck.subscribe(ROUTE_CONFIGURATION, "r")
+        await until(lambda: any(status.writing_since for status in serving.server.streams()))
+
+        stuck._call.cancel()
+        await until(lambda: not serving.server.streams())
+        await stuck._channel.close()
+
+    assert serving.seen.events[-1].startswith("closed p: ")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 @slow
