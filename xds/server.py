@@ -137,6 +137,8 @@ class AdsServer:
             _: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
         ) -> None:
             end = await self._serve(protocol, context)
+            if end.code is grpc.StatusCode.CANCELLED:
+                raise asyncio.CancelledError  # there is nobody left to send a status to
             if end.code is not grpc.StatusCode.OK:
                 await context.abort(end.code, end.reason)
 

@@ -193,7 +193,9 @@ class Session:
         try:
             await self._context.write(payload)
         except grpc.aio.InternalError as error:
-            raise StreamEnd("the connection was lost during a write") from error
+            raise StreamEnd(
+                "the connection was lost during a write", grpc.StatusCode.CANCELLED
+            ) from error
         finally:
             stalled.cancel()
             self._writing_since = None

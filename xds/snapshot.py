@@ -7,7 +7,9 @@ changes exactly when what the client gets would change.
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import operator
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -60,7 +62,7 @@ class Resource:
         cls, type_url: str, name: str, version: str, body: bytes, requires: Iterable[str]
     ) -> Resource:
         # google.protobuf.Any: type_url = 1, value = 2
-        any_header = field(1, type_url.encode()) + header(2, len(body))
+        any_header = _type_field(type_url) + header(2, len(body))
         any_length = len(any_header) + len(body)
         # envoy.service.discovery.v3.Resource: version = 1, resource = 2, name = 3; the order of
         # fields is free, so the body can be last.
@@ -147,7 +149,9 @@ class Snapshot:
             ValueError: Two of the resources have the same name.
         """
         types = {**self._types, type_url: _given(type_url, resources)}
-        return Snapshot(_serve_endpoints(types, self._types))
+        if type_url in {CLUSTER, LOAD_ASSIGNMENT}:
+            return Snapshot(_serve_endpoints(types, self._types))
+        return Snapshot(types)
 
     def resources(self, type_url: str) -> Mapping[str, Resource]:
         """Return the resources of a type by name, sorted."""
@@ -232,9 +236,14 @@ def combined_version(type_url: str, resources: Iterable[Resource]) -> str:
     )
 
 
+@functools.cache
+def _type_field(type_url: str) -> bytes:
+    return field(1, type_url.encode())
+
+
 def _given(type_url: str, resources: Iterable[Resource]) -> _Type:
     given: dict[str, Resource] = {}
-    for resource in sorted(resources, key=lambda resource: resource.name):
+    for resource in sorted(resources, key=operator.attrgetter("name")):
         if resource.type_url != type_url:
             raise ValueError(f"{resource.name!r} is a {resource.type_url}, not a {type_url}")
         if resource.name in given:
@@ -259,7 +268,7 @@ def _serve_endpoints(
     before = previous[LOAD_ASSIGNMENT].served if LOAD_ASSIGNMENT in previous else _NOTHING
     served = {}
     for name, resource in given.items():
-        version = _hash(*map(str.encode, (resource.version, *users.get(name, ()))))
+        version = _hash("\n".join((resource.version, *users.get(name, ()))).encode())
         old = before.get(name)
         served[name] = (
             old if old is not None and old.version == version else resource.with_version(version)

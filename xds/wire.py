@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 
+
+@functools.lru_cache(maxsize=4096)
 def header(number: int, length: int) -> bytes:
     """Encode what goes before a length-delimited field (string, bytes or message)."""
     return varint(number << 3 | 2) + varint(length)
