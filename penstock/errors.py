@@ -8,12 +8,24 @@ and caught at the controller and the command line only.
     ├── SourceError         the place that the resources come from cannot be read
     │   ├── SourceMissing       there is no such place
     │   └── SourceEmpty         it is there and holds nothing to read
+    ├── StateError          what was served last cannot be saved
+    │   ├── StateInUse          another control plane saves at the same place
+    │   └── StateUnwritable     the disk or the directory does not take it
     └── ListenError         an address that cannot be served on
 """
 
 from __future__ import annotations
 
-__all__ = ["ListenError", "PenstockError", "SourceEmpty", "SourceError", "SourceMissing"]
+__all__ = [
+    "ListenError",
+    "PenstockError",
+    "SourceEmpty",
+    "SourceError",
+    "SourceMissing",
+    "StateError",
+    "StateInUse",
+    "StateUnwritable",
+]
 
 
 class PenstockError(Exception):
@@ -30,6 +42,18 @@ class SourceMissing(SourceError):  # noqa: N818 (the name is a sentence; the bas
 
 class SourceEmpty(SourceError):  # noqa: N818 (likewise)
     """The place is there and holds nothing to read, like a volume that is not mounted."""
+
+
+class StateError(PenstockError):
+    """What was served last cannot be saved for the next start."""
+
+
+class StateInUse(StateError):  # noqa: N818 (likewise)
+    """Another control plane saves at the same place."""
+
+
+class StateUnwritable(StateError):  # noqa: N818 (likewise)
+    """The disk or the directory does not take what is to be saved; serving goes on without."""
 
 
 class ListenError(PenstockError):

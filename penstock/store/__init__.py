@@ -1,0 +1,19 @@
+"""
+What was served last, kept on disk for the next start.
+
+In: the snapshots that are served, and what the translator must know of the past. Out: the same
+values, in another process. A state directory has a `manifest` that names objects, each a file
+called by the hash of its content, so that a save writes only what changed:
+
+    <directory>/lock            held by the process that uses the directory
+    <directory>/manifest        what there is, with a checksum
+    <directory>/objects/<hash>  what the manifest names
+
+Whatever interrupts a save, the manifest is the old one or the new one, and everything that it
+names is there. What is damaged all the same is told, and not used. The only part of the program
+that writes files; it knows no event loop, logs nothing and serves nothing.
+"""
+
+from penstock.store.store import Checkpoint, Facts, LastGood, Recalled, Store
+
+__all__ = ["Checkpoint", "Facts", "LastGood", "Recalled", "Store"]
