@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from xds.subscription import Subscription
 from xds.types import COLLECTIONS
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from xds.snapshot import Resource
+
+_LATE: Final = 8
+"""How many responses of a type are remembered beyond the time for their verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +81,8 @@ class Delivery:
     """Whether the client came with resources of this type from an earlier stream."""
     held: dict[str, str | None] = field(default_factory=dict)
     """
-    The version that the client was sent of each resource, or said it has; None where it was told
-    that there is none.
+    The version that the client was sent of each resource, or said it has; empty where that is not
+    known, None where it was told that there is none.
     """
     acked: dict[str, Resource] = field(default_factory=dict)
     """What it has acknowledged."""
@@ -114,10 +117,14 @@ class Delivery:
         self.sent_version = sent.version
 
     def lost(self, deadline: float) -> None:
-        """Give up on responses that were made before a time: their verdict is not awaited."""
-        self.in_flight = {
-            nonce: sent for nonce, sent in self.in_flight.items() if sent.at > deadline
-        }
+        """
+        Forget responses that were made long before a time, all but the last few.
+
+        A late verdict counts, but a client that never gives one must not keep every version alive.
+        """
+        late = [nonce for nonce, sent in self.in_flight.items() if sent.at <= deadline]
+        for nonce in late[:-_LATE]:
+            del self.in_flight[nonce]
 
     def settle(self, nonce: str) -> tuple[Sent, tuple[Sent, ...]]:
         """Take out the response with this nonce, and those before it, which it settles too."""
@@ -145,9 +152,8 @@ class Delivery:
         return self.resumed or self.held.get(name) is not None
 
     def repeat(self, names: Iterable[str]) -> None:
-        """Have resources sent again if they are wanted."""
-        for name in names:
-            self.held.pop(name, None)
+        """Have resources sent again, or removed: the client may or may not have them."""
+        self.held.update(dict.fromkeys(names, ""))
         self.dirty = True
 
     def forget_unwanted(self) -> None:

@@ -181,7 +181,7 @@ class SotwStream(Stream[SotwRequest]):
             changed += [
                 _no_endpoints(name)
                 for name in sorted(delivery.subscription.names - wanted.keys())
-                if name not in delivery.held
+                if not delivery.held.get(name)
             ]
         ready = self._ready(snapshot, delivery, changed, now)
         delivery.held.update((resource.name, resource.version) for resource in ready)

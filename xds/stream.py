@@ -317,7 +317,7 @@ class Stream(ABC, Generic[R]):
         for name in names:
             sent = delivery.under_way(name)
             if sent is None:
-                delivery.repeat([name])
+                delivery.held.pop(name, None)
                 delivery.owed.add(name)
             else:
                 delivery.held[name] = sent.resources[name].version
@@ -380,8 +380,7 @@ class Stream(ABC, Generic[R]):
         )
         if divisible:
             innocent = everything.keys() - rejected.keys()
-            delivery.repeat(innocent)
-            delivery.held.update(dict.fromkeys(sent.removed, ""))
+            delivery.repeat(innocent | set(sent.removed))
             if unknown:
                 delivery.apart |= innocent
         return rejected

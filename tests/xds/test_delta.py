@@ -214,6 +214,16 @@ class TestVerdicts:
         assert [] == last
         assert {"b"} == client.heard[-1].rejected.keys()
 
+    def test_rule_73_innocents_may_have_been_applied(self):
+        """What was beside a refused cluster and is gone by then is removed, not forgotten."""
+        client = Delta(world("a b"))
+        cds, *_ = client.ask(CDS)
+        client.publish(world())
+
+        after = client.nack(cds, text="Error adding/updating cluster(s) a: no")
+
+        assert ["CDS -a -b"] == said(after)
+
     def test_refused_removal_is_not_repeated(self):
         """A removal that is refused on its own is not sent again."""
         client = Delta(world("a b")).start()

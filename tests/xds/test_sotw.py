@@ -364,6 +364,20 @@ class TestResponses:
         assert client.stream.deadline is None
 
 
+def test_late_verdicts_count():
+    """A verdict is heard even after its time, and an unwanted response is no protocol error."""
+    client = Sotw(AB)
+    cds, eds = client.ask(CDS)
+    client.wait(30)
+    client.publish(edited("CDS a"))
+
+    client.nack(cds, text="Error adding/updating cluster(s) b: no")
+    client.ask("", nonce=eds.nonce)
+
+    assert {"b"} == client.heard[1].rejected.keys()
+    assert ["first", "nack", "stale"] == client.kinds()
+
+
 def test_rule_3_requests_have_no_node():
     """The machine does not know who asks: nothing on a stream can re-key it."""
     assert "node" not in SotwRequest.__slots__
