@@ -14,6 +14,7 @@ from translator.policy import (
     Memory,
     Served,
     effect,
+    held_by,
     read_policy,
     serve,
 )
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
     from translator import ir
-    from translator.lower import Affected, Blame, Lowered
+    from translator.lower import Affected, Blame, Lowered, Victim
     from translator.report import ResourceRef
     from translator.resources import Index, Reading
 
@@ -64,6 +65,8 @@ class Translation:
     """What each proxy is served and why, by name."""
     diagnostics: tuple[Diagnostic, ...]
     """Every mistake, once, sorted by place."""
+    holding: Mapping[str, tuple[Diagnostic, ...]]
+    """For each proxy that is held, the mistakes that hold it."""
     affected: tuple[Affected, ...]
     """Who suffers from a mistake of somebody else, sorted."""
     files: Mapping[str, FileReading]
@@ -94,6 +97,7 @@ def restored(memory: Memory, files: Mapping[str, FileReading] | None = None) -> 
         policy=InvalidConfig(),
         served={},
         diagnostics=(),
+        holding={},
         affected=(),
         files=files or {},
         memory=memory,
@@ -158,14 +162,13 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
         *((diagnostic, ()) for diagnostic in (*conflicts, *complaints)),
         *((finding.diagnostic, [finding.blame]) for finding in lowered.findings),
     ]
-    diagnostics = (
-        _explained(diagnostic, blames, lowered, served, policy) for diagnostic, blames in findings
-    )
+    diagnostics, holding = _explained(findings, index.broken | index.stale, lowered, served, policy)
     return Translation(
         inputs=inputs,
         policy=policy,
         served=served,
-        diagnostics=tuple(sorted(diagnostics, key=lambda diagnostic: diagnostic.sort_key)),
+        diagnostics=diagnostics,
+        holding=holding,
         affected=lowered.affected,
         files=files,
         memory=Memory(
@@ -200,20 +203,36 @@ def _findings(
 
 
 def _explained(
-    diagnostic: Diagnostic,
-    blames: Iterable[Blame],
+    findings: Iterable[tuple[Diagnostic, Iterable[Blame]]],
+    unusable: Container[ResourceRef],
     lowered: Lowered,
     served: Mapping[str, Served],
     policy: InvalidConfig,
-) -> Diagnostic:
-    if diagnostic.severity is not Severity.ERROR:
-        return diagnostic
-    victims = [victim for blame in blames for victim in lowered.victims.get(blame, ())]
-    return replace(
-        diagnostic,
-        effect=diagnostic.effect or effect(victims, served, policy),
-        related=(*diagnostic.related, *_owners(diagnostic.resource, lowered)),
-    )
+) -> tuple[tuple[Diagnostic, ...], dict[str, tuple[Diagnostic, ...]]]:
+    """Say what each mistake does to traffic, and list those that hold a proxy, by proxy."""
+    explained: list[Diagnostic] = []
+    holding: dict[str, list[Diagnostic]] = {name: [] for name in served if served[name].held}
+    for diagnostic, blames in sorted(findings, key=lambda finding: finding[0].sort_key):
+        if diagnostic.severity is not Severity.ERROR:
+            explained.append(diagnostic)
+            continue
+        victims: list[Victim] = []
+        invalid: list[ResourceRef] = []
+        for blame in blames:
+            victims += lowered.victims.get(blame, ())
+            ref, route = blame
+            if not route and ref in unusable:
+                invalid.append(ref)
+        held = held_by(victims, invalid, served)
+        full = replace(
+            diagnostic,
+            effect=diagnostic.effect or effect(victims, invalid, held, served, policy),
+            related=(*diagnostic.related, *_owners(diagnostic.resource, lowered)),
+        )
+        explained.append(full)
+        for name in held:
+            holding[name].append(full)
+    return tuple(explained), {name: tuple(found) for name, found in holding.items()}
 
 
 def _owners(ref: ResourceRef | None, lowered: Lowered) -> Iterator[tuple[str, Position]]:

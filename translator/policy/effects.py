@@ -8,30 +8,59 @@ from translator.policy.mode import InvalidConfig, Mode
 from translator.policy.serve import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from translator.ir import Source
     from translator.lower import Victim
     from translator.policy.serve import Served
+    from translator.report import ResourceRef
 
 _LISTED = 3
 """How many matchers or tables a sentence names."""
 
 
-def effect(victims: Iterable[Victim], served: Mapping[str, Served], policy: InvalidConfig) -> str:
+def held_by(
+    victims: Iterable[Victim], invalid: Sequence[ResourceRef], served: Mapping[str, Served]
+) -> tuple[str, ...]:
+    """
+    Find the proxies that a mistake holds at their last good routes.
+
+    Args:
+        victims: The routes that it breaks.
+        invalid: The resources that it breaks as a whole.
+        served: What each proxy is served.
+    """
+    held = {name: proxy for name, proxy in served.items() if proxy.held}
+    if not held:
+        return ()
+    sources = {victim.source for victim in victims}
+    return tuple(
+        name
+        for name, proxy in held.items()
+        if not sources.isdisjoint(proxy.outcomes) or any(ref in proxy.invalid for ref in invalid)
+    )
+
+
+def effect(
+    victims: Iterable[Victim],
+    invalid: Sequence[ResourceRef],
+    held: Sequence[str],
+    served: Mapping[str, Served],
+    policy: InvalidConfig,
+) -> str:
     """
     Say what a mistake does to the requests that the routes it breaks would have taken.
 
     Args:
         victims: The broken routes.
-        served: What each proxy is served in their place.
+        invalid: The resources that it breaks as a whole.
+        held: The proxies that it holds at their last good routes.
+        served: What each proxy is served in the place of what is broken.
         policy: The policy in force.
     """
     requests: dict[tuple[Outcome, str], dict[str, None]] = {}
-    proxies: list[str] = []
-    waiting: dict[str, None] = {}
     for victim in victims:
-        for name, proxy in served.items():
+        for proxy in served.values():
             outcome = proxy.outcomes.get(victim.source)
             if outcome is None:
                 continue
@@ -40,19 +69,24 @@ def effect(victims: Iterable[Victim], served: Mapping[str, Served], policy: Inva
             requests.setdefault((outcome, portion), {}).update(
                 dict.fromkeys(map(str, victim.matches))
             )
-            if outcome is Outcome.HELD and name not in proxies:
-                proxies.append(name)
-                waiting.update(dict.fromkeys(map(_table, proxy.waiting)))
     sentences = [
         _sentence(outcome, f"{portion}requests to {_listed(list(matches), ' and to ')}", policy)
         for (outcome, portion), matches in sorted(requests.items())
         if outcome is not Outcome.HELD
     ]
-    if proxies:
-        sentences.append(f"{_held(proxies)}{_waits(list(waiting))}")
+    if held:
+        waiting = dict.fromkeys(_table(it) for name in held for it in served[name].waiting)
+        sentences.append(f"{held_phrase(held)}{_waits(list(waiting))}")
     elif sentences:
         sentences.append("all other routes keep serving")
-    return "; ".join(sentences)
+    return "; ".join(sentences) or _as_a_whole(invalid, served)
+
+
+def held_phrase(proxies: Sequence[str]) -> str:
+    """Say that some proxies are held; whoever knows since when puts it behind this."""
+    if len(proxies) == 1:
+        return f"proxy {proxies[0]} is held at its last good routes"
+    return f"proxies {_listed(proxies, ', ')} are held at their last good routes"
 
 
 def _sentence(outcome: Outcome, requests: str, policy: InvalidConfig) -> str:
@@ -68,10 +102,18 @@ def _sentence(outcome: Outcome, requests: str, policy: InvalidConfig) -> str:
             return f"{requests} get {policy.code}"
 
 
-def _held(proxies: list[str]) -> str:
-    if len(proxies) == 1:
-        return f"proxy {proxies[0]} is held at its last good routes"
-    return f"proxies {_listed(proxies, ', ')} are held at their last good routes"
+def _as_a_whole(invalid: Iterable[ResourceRef], served: Mapping[str, Served]) -> str:
+    """Say what becomes of gateways and virtual services of which no route of their own is lost."""
+    for ref in invalid:
+        if any(ref in proxy.invalid for proxy in served.values()):
+            return f"{ref} stays as it was when it was good last"
+        nothing = {
+            "Gateway": "it does not listen",
+            "VirtualService": "none of its routes is served",
+        }.get(ref.kind)
+        if nothing is not None:
+            return f"{nothing} unless a last good version stands in"
+    return ""
 
 
 def _waits(tables: list[str]) -> str:
@@ -80,9 +122,9 @@ def _waits(tables: list[str]) -> str:
     return f"; {_listed(tables, ', ')} {'waits' if len(tables) == 1 else 'wait'}"
 
 
-def _listed(items: list[str], separator: str) -> str:
+def _listed(items: Sequence[str], separator: str) -> str:
     more = len(items) - _LISTED
-    shown = items[:_LISTED] + ([f"{more} more"] if more > 0 else [])
+    shown = [*items[:_LISTED], *([f"{more} more"] if more > 0 else [])]
     return separator.join(shown)
 
 

@@ -55,6 +55,9 @@ class Served:
     """To be given to the next decision."""
     held: bool
     """Whether it keeps its last good routes and listeners."""
+    invalid: tuple[ResourceRef, ...]
+    """Its gateways and virtual services that are invalid as a whole, sorted; their last good
+    versions stand in for them."""
     outcomes: Mapping[ir.Source, Outcome]
     """What became of each invalid route, sorted by source."""
     shares: Mapping[ir.Source, int]
@@ -116,10 +119,8 @@ def serve(
         )
         for configuration in proxy.route_configurations
     )
-    valid = not outcomes and not any(
-        ResourceRef(source.kind, source.namespace, source.name) in stale
-        for source in _owners(proxy)
-    )
+    invalid = tuple(sorted({ref for ref in _owners(proxy) if ref in stale}))
+    valid = not outcomes and not invalid
     whole = memory is not None and memory.whole
     current = replace(proxy, route_configurations=configurations)
     waiting: tuple[ir.Source, ...] = ()
@@ -137,6 +138,7 @@ def serve(
         proxy=current,
         memory=ProxyMemory(served=current, whole=whole or valid, good=good),
         held=held,
+        invalid=invalid,
         outcomes={source: outcomes[source] for source in sorted(outcomes, key=_by_name)},
         shares=shares,
         waiting=waiting,
