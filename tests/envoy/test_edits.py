@@ -4,7 +4,9 @@ import statistics
 import time
 
 import pytest
+import yaml
 from support import Client, wait_until
+from support.cases import golden_inputs, on_loopback
 
 pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 
@@ -52,6 +54,69 @@ def test_broken_file_leaves_the_rest_served(stage, protocol):
 
         assert client.failures == {}
         assert envoy.rejected() == {}
+
+
+@pytest.mark.parametrize("kind", ["static", "kube"])
+@pytest.mark.parametrize("protocol", ["sotw", "delta"])
+def test_upstream_is_replaced_under_load(stage, protocol, kind):
+    """
+    One save that takes an upstream away and routes to a new one fails no request.
+
+    The new cluster must be warm before a route needs it, and the old one must stay until no route
+    does (xds-protocol, section 1.E).
+    """
+    stage.save_shipped()
+    stage.save("echo/routes.yaml", team("blue", kind, stage.ports))
+    with stage.control_plane() as penstock, stage.envoy(protocol, penstock.ads_port) as envoy:
+        stage.wait_for("echo v1", "echo v1", "foxtrot v1", "foxtrot v2")
+        with Client(stage.listener, ["/echo"]) as client:
+            for upstream in ("green", "blue", "green"):
+                with envoy.taking_update():
+                    stage.save("echo/routes.yaml", team(upstream, kind, stage.ports))
+                wait_until(
+                    lambda upstream=upstream: clusters(envoy) == {f"{upstream}_echo"},
+                    f"{upstream} only",
+                )
+
+        assert client.failures == {}
+        assert envoy.rejected() == {}
+
+
+def team(upstream: str, kind: str, ports: dict[str, int]) -> str:
+    """Write a team's table together with the upstream that it needs."""
+    destination = {
+        "upstream": {"name": upstream},
+        "subset": {"values": {"version": "v1"}},
+    }
+    routes = [
+        {"matchers": [{"prefix": "/echo"}], "routeAction": {"single": destination}},
+    ]
+    subsets = {"subsetSpec": {"selectors": [{"keys": ["version"]}]}}
+    host = {
+        "addr": "127.0.0.1",
+        "port": ports["echo-v1"],
+        "metadata": {"envoy.lb": {"version": "v1"}},
+    }
+    spec = {
+        "static": {"hosts": [host], **subsets},
+        "kube": {"serviceName": "echo", "servicePort": 8080, **subsets},
+    }
+    documents = [
+        resource("gateway.solo.io/v1", "RouteTable", "echo-routes", {"routes": routes}),
+        resource("gloo.solo.io/v1", "Upstream", upstream, {kind: spec[kind]}),
+    ]
+    service = golden_inputs("two-phased-canary-01-first-tables")["echo/service.yaml"]
+    return yaml.safe_dump_all(documents) + "---\n" + on_loopback(service, ports).decode()
+
+
+def resource(version: str, kind: str, name: str, spec: dict[str, object]) -> dict[str, object]:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def clusters(envoy) -> set[str]:
+    """Return the clusters of the echo team's namespace that Envoy has."""
+    lines = envoy.get("/clusters").decode().splitlines()
+    return {line.partition("::")[0] for line in lines if line.partition("::")[0].endswith("_echo")}
 
 
 def codes(penstock) -> set[str]:

@@ -36,7 +36,7 @@ class Process:
             self.process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
-                stdout=self.options.pop("stdout", log),
+                stdout=log,
                 stderr=log,
                 **self.options,
             )
