@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -35,6 +35,8 @@ class Backend:
     """
 
     server: ThreadingHTTPServer
+    connections: set[socket.socket]
+    """Those that are open; Envoy would go on using them."""
 
     @classmethod
     def bind(cls, address: Address, name: str) -> Self:
@@ -45,7 +47,9 @@ class Backend:
             OSError: If it is taken, or not ours.
         """
         kind = _Server6 if ":" in address.host else _Server
-        return cls(kind((address.host, address.port), _answering(f"{name}\n".encode())))
+        connections: set[socket.socket] = set()
+        handler = _answering(f"{name}\n".encode(), connections)
+        return cls(kind((address.host, address.port), handler), connections)
 
     @property
     def address(self) -> Address:
@@ -69,6 +73,10 @@ class Backend:
     ) -> None:
         self.server.shutdown()
         self.server.server_close()
+        for connection in tuple(self.connections):
+            # It may just have ended by itself.
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class Backends:
@@ -128,12 +136,20 @@ class _Server6(_Server):
     address_family = socket.AF_INET6
 
 
-def _answering(body: bytes) -> type[BaseHTTPRequestHandler]:
+def _answering(body: bytes, connections: set[socket.socket]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         # One packet per answer, sent at once: else Nagle's algorithm waits for the client's ACK.
         wbufsize = -1
         disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            super().setup()
+            connections.add(self.connection)
+
+        def finish(self) -> None:
+            connections.discard(self.connection)
+            super().finish()
 
         def do_GET(self) -> None:
             self.send_response(200)
