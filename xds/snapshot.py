@@ -38,7 +38,9 @@ class Resource:
     name: str
     """The name by which clients ask for it, unique among its type."""
     version: str
-    """A hash of the content, and for a load assignment also of the clusters that use it."""
+    """The content's hash; for a load assignment in a snapshot, mixed with its clusters'."""
+    content: str
+    """A hash of the type and the body."""
     body: bytes
     """The serialised message."""
     requires: frozenset[str]
@@ -51,15 +53,24 @@ class Resource:
     @classmethod
     def of(cls, type_url: str, name: str, body: bytes, *, requires: Iterable[str] = ()) -> Resource:
         """Make a resource from its serialised message."""
-        return cls._encode(type_url, name, _hash(type_url.encode(), body), body, requires)
+        content = _hash(type_url.encode(), body)
+        return cls._encode(type_url, name, content, content, body, frozenset(requires))
 
     def with_version(self, version: str) -> Resource:
         """Return the same content under another version."""
-        return self._encode(self.type_url, self.name, version, self.body, self.requires)
+        return self._encode(
+            self.type_url, self.name, version, self.content, self.body, self.requires
+        )
 
     @classmethod
     def _encode(
-        cls, type_url: str, name: str, version: str, body: bytes, requires: Iterable[str]
+        cls,
+        type_url: str,
+        name: str,
+        version: str,
+        content: str,
+        body: bytes,
+        requires: frozenset[str],
     ) -> Resource:
         # google.protobuf.Any: type_url = 1, value = 2
         any_header = _type_field(type_url) + header(2, len(body))
@@ -75,7 +86,8 @@ class Resource:
             name=name,
             version=version,
             body=body,
-            requires=frozenset(requires),
+            content=content,
+            requires=requires,
             sotw_header=header(2, any_length) + any_header,
             delta_header=header(2, len(resource_header) + any_length)
             + resource_header
@@ -268,7 +280,7 @@ def _serve_endpoints(
     before = previous[LOAD_ASSIGNMENT].served if LOAD_ASSIGNMENT in previous else _NOTHING
     served = {}
     for name, resource in given.items():
-        version = _hash("\n".join((resource.version, *users.get(name, ()))).encode())
+        version = _hash("\n".join((resource.content, *users.get(name, ()))).encode())
         old = before.get(name)
         served[name] = (
             old if old is not None and old.version == version else resource.with_version(version)

@@ -115,6 +115,16 @@ class TestEndpointsFollowTheirClusters:
 
         assert Snapshot.of(resources) == replaced
 
+    def test_served_resources_make_the_same_snapshot(self):
+        """What was taken out of a snapshot can be put into another one, without mixing twice."""
+        snapshot = Snapshot.of(consistent())
+
+        again = Snapshot.of(
+            [r for url in snapshot.types() for r in snapshot.resources(url).values()]
+        )
+
+        assert snapshot == again
+
     def test_unchanged_endpoints_are_shared(self):
         """An edit of routes costs nothing in endpoints."""
         before = Snapshot.of(consistent())
