@@ -10,7 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from golden_files import read_inputs, read_outputs
+from golden_files import read_outputs
+from support.cases import golden_inputs
 
 from penstock.documents import snapshot_document, write
 from penstock.findings import Report, as_text
@@ -25,7 +26,7 @@ CASES = sorted(path.name for path in HERE.iterdir() if (path / "in").is_dir())
 @pytest.mark.parametrize("case", CASES)
 def test_translation(case, request):
     """A case's inputs mean exactly what its golden files say."""
-    actual = outputs(inputs_of(case))
+    actual = outputs(golden_inputs(case))
 
     expected = read_outputs(HERE / case / "out", actual, request)
 
@@ -35,20 +36,13 @@ def test_translation(case, request):
 @pytest.mark.parametrize("case", CASES)
 def test_translation_again(case):
     """A translation that builds on an earlier one is equal to one from nothing."""
-    before = translate(Inputs(files=inputs_of(CASES[0])))
-    files = inputs_of(case)
+    before = translate(Inputs(files=golden_inputs(CASES[0])))
+    files = golden_inputs(case)
 
     fresh, built_on = translate(Inputs(files=files)), translate(Inputs(files=files), before)
 
     assert fresh.proxies == built_on.proxies
     assert fresh.diagnostics == built_on.diagnostics
-
-
-def inputs_of(case: str) -> dict[str, bytes]:
-    base = HERE / case / "from"
-    files = inputs_of(base.read_text().strip()) if base.exists() else {}
-    files |= read_inputs(HERE / case / "in")
-    return {origin: text for origin, text in files.items() if text}
 
 
 def outputs(files: dict[str, bytes]) -> dict[str, str]:
