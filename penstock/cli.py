@@ -21,6 +21,7 @@ from penstock.errors import PenstockError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TextIO
 
     from penstock.findings import Report
     from translator.pipeline import Translation
@@ -117,9 +118,9 @@ def program() -> None:
 @_option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "github"]),
+    type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
-    help="For people, for programs, or as annotations of a GitHub pull request.",
+    help="For people, for programs, as annotations of a GitHub pull request, or as SARIF.",
 )
 @_option(
     "--fail-level",
@@ -146,8 +147,19 @@ def check(ctx: click.Context, config: Path, form: str, fail_level: str) -> None:
             for line in findings.as_github(report):
                 click.echo(line)
             click.echo(findings.summary(report))
+        case "sarif":
+            from penstock.findings.sarif import as_sarif  # noqa: PLC0415 (seldom wanted)
+
+            click.echo(as_sarif(report))
         case _:
-            _print_findings(report, err=False)
+            colour = _colours(sys.stdout)
+            gap = [""] if report.diagnostics else []
+            for line in (
+                *findings.sections(report, colour=colour),
+                *gap,
+                *findings.as_text(report, colour=colour),
+            ):
+                click.echo(line, color=colour)
     ctx.exit(1 if report.reaches(Severity(fail_level)) else 0)
 
 
@@ -174,7 +186,7 @@ def translate(
     CONFIG is `config` unless PENSTOCK_CONFIG says otherwise. What is valid is printed even if there
     are mistakes; these go to standard error, and make the exit code 1.
     """
-    from penstock import documents  # noqa: PLC0415 (see check)
+    from penstock import documents, findings  # noqa: PLC0415 (see check)
     from translator.report import Severity  # noqa: PLC0415
 
     report, translation = _translate(config)
@@ -185,7 +197,9 @@ def translate(
     describe = documents.ir_document if target == "ir" else documents.xds_document
     click.echo(documents.write(describe(proxies), output), nl=False)
     if report.diagnostics:
-        _print_findings(report, err=True)
+        colour = _colours(sys.stderr)
+        for line in findings.as_text(report, colour=colour):
+            click.echo(line, err=True, color=colour)
     ctx.exit(1 if report.reaches(Severity.ERROR) else 0)
 
 
@@ -252,20 +266,14 @@ def _translate(config: Path) -> tuple[Report, Translation]:
     from translator.pipeline import translate  # noqa: PLC0415
 
     reader = FolderReader(config)
-    inputs = reader.read().inputs
-    translation = translate(inputs)
-    report = Report(diagnostics=translation.diagnostics, inputs=inputs, locate=reader.locate)
-    return report, translation
+    translation = translate(reader.read().inputs)
+    return Report.of(translation, reader.locate), translation
 
 
-def _print_findings(report: Report, *, err: bool) -> None:
-    from penstock import findings  # noqa: PLC0415 (see check)
-
-    stream = sys.stderr if err else sys.stdout
+def _colours(stream: TextIO) -> bool:
     # https://no-color.org: any value but an empty one switches colours off.
-    colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    for line in findings.as_text(report, colour=colour):
-        click.echo(line, err=err, color=colour)
+    no_color, term = os.environ.get("NO_COLOR"), os.environ.get("TERM")
+    return stream.isatty() and not no_color and term != "dumb"
 
 
 def main() -> None:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from penstock.errors import SourceEmpty, SourceError
 from penstock.events import (
+    ProxyHeld,
     ProxyPublished,
+    ProxyReleased,
     ReloadFinished,
     ResourceChanges,
     SourceLost,
     SourceRecovered,
     TranslationFailed,
 )
+from penstock.holding import count_routes, held_since
 from penstock.sources import Observation
 from penstock.sources import Outage as SourceOutage
 from penstock.state import Finding, Outage, Publication, Reload, Result, State
@@ -29,7 +32,7 @@ from translator.report import Diagnostic, Position, rules
 from xds.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from penstock.feed import Feed
     from penstock.sources import Source
@@ -56,6 +59,8 @@ class _Work:
     """None if translating failed."""
     made: tuple[tuple[ir.Proxy, Snapshot], ...] = ()
     """What is to be served, as far as it differs from what is."""
+    routes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By proxy, how many routes are served and not served as written."""
     failures: tuple[tuple[str, Exception], ...] = ()
     """Our own bugs, each with the proxy that it hit, or the empty name if it hit all."""
 
@@ -169,18 +174,23 @@ class Controller:
             seconds=self._monotonic() - observation.noticed,
             error="; ".join(f"{type(error).__name__}: {error}" for _, error in work.failures),
         )
+        translation = work.translation or before.translation
         self.state = State(
             generation=before.generation + bool(published),
             reload=reload,
             outage=None,
-            translation=work.translation or before.translation,
+            translation=translation,
             findings=findings,
             proxies=MappingProxyType(dict(sorted(proxies.items()))),
+            held=held_since(before.held, translation, now) if translation else before.held,
+            routes=work.routes if work.translation else before.routes,
         )
         for name, error in work.failures:
             self._feed.publish(TranslationFailed(error=error, proxy=name))
         for event in published:
             self._feed.publish(event)
+        for transition in _transitions(before, self.state, now):
+            self._feed.publish(transition)
         self._feed.publish(
             ReloadFinished(
                 reload=reload,
@@ -215,7 +225,14 @@ class Controller:
                 failures.append((proxy.name, error))
             else:
                 made.append((proxy, snapshot))
-        return _Work(translation=translation, made=tuple(made), failures=tuple(failures))
+        return _Work(
+            translation=translation,
+            made=tuple(made),
+            routes=MappingProxyType(
+                {name: count_routes(served) for name, served in translation.served.items()}
+            ),
+            failures=tuple(failures),
+        )
 
 
 def _deleted(state: State, translation: Translation) -> Iterator[ir.Proxy]:
@@ -251,6 +268,21 @@ def _changes(before: Snapshot, after: Snapshot) -> tuple[ResourceChanges, ...]:
             )
         )
     return tuple(changes)
+
+
+def _transitions(before: State, after: State, now: datetime) -> Iterator[ProxyHeld | ProxyReleased]:
+    """Yield which proxies are held now and were not, and the other way round."""
+    for name, since in before.held.items():
+        if name not in after.held:
+            yield ProxyReleased(proxy=name, seconds=(now - since).total_seconds())
+    if after.translation is not None:
+        for name in after.held:
+            if name not in before.held:
+                yield ProxyHeld(
+                    proxy=name,
+                    because=after.translation.holding[name],
+                    waiting=after.translation.served[name].waiting,
+                )
 
 
 def _findings(work: _Work, before: State, now: datetime) -> tuple[Finding, ...]:

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Final
 from penstock import logs
 from penstock.events import (
     ProxyConverged,
+    ProxyHeld,
     ProxyPublished,
+    ProxyReleased,
     ReloadFinished,
     SourceLost,
     SourceRecovered,
+    StateDamaged,
+    StateLoaded,
+    StateSaved,
+    StateUnwritable,
     StreamClosed,
     StreamOpened,
     StreamRefused,
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
 
     from penstock.events import Event
     from penstock.state import Finding
+    from translator.report import Position
 
 __all__ = ["EventLog"]
 
@@ -61,6 +68,21 @@ class EventLog:
                 self._log.error(
                     logs.TRANSLATION_FAILED, proxy=event.proxy or None, exc_info=event.error
                 )
+            case ProxyPublished() | ProxyConverged() | ProxyHeld() | ProxyReleased():
+                self._proxy(event)
+            case ReloadFinished():
+                self._reloaded(event)
+            case StreamOpened() | StreamClosed() | StreamRefused():
+                self._stream(event)
+            case UpdateSent() | UpdateAccepted() | UpdateRejected():
+                self._update(event)
+            case StateLoaded() | StateDamaged() | StateSaved() | StateUnwritable():
+                self._state(event)
+            case _:
+                pass
+
+    def _proxy(self, event: ProxyPublished | ProxyConverged | ProxyHeld | ProxyReleased) -> None:
+        match event:
             case ProxyPublished():
                 self._published(event)
             case ProxyConverged():
@@ -71,14 +93,47 @@ class EventLog:
                     envoys=event.envoys,
                     seconds=round(event.seconds, 3),
                 )
-            case ReloadFinished():
-                self._reloaded(event)
-            case StreamOpened() | StreamClosed() | StreamRefused():
-                self._stream(event)
-            case UpdateSent() | UpdateAccepted() | UpdateRejected():
-                self._update(event)
-            case _:
-                pass
+            case ProxyHeld():
+                self._log.warning(
+                    logs.PROXY_HELD,
+                    proxy=event.proxy,
+                    because=[
+                        f"{found.code} {found.resource or 'file'} at {self._place(found.position)}"
+                        for found in event.because[:_MOST_FINDINGS]
+                    ],
+                    waiting=[
+                        f"{source.kind} {source.namespace}/{source.name}"
+                        for source in event.waiting[:_MOST_FINDINGS]
+                    ],
+                )
+            case ProxyReleased():
+                self._log.info(
+                    logs.PROXY_RELEASED, proxy=event.proxy, after=round(event.seconds, 3)
+                )
+
+    def _state(self, event: StateLoaded | StateDamaged | StateSaved | StateUnwritable) -> None:
+        match event:
+            case StateLoaded():
+                self._log.info(
+                    logs.STATE_LOADED,
+                    directory=event.directory,
+                    versions=dict(event.versions),
+                    seconds=round(event.seconds, 3),
+                )
+            case StateDamaged():
+                for problem in event.problems[:_MOST_FINDINGS]:
+                    self._log.error(logs.STATE_DAMAGED, directory=event.directory, reason=problem)
+            case StateSaved(saving=saving):
+                self._log.debug(
+                    logs.STATE_SAVED,
+                    directory=saving.directory,
+                    written=saving.written,
+                    seconds=round(saving.seconds, 3),
+                )
+            case StateUnwritable(saving=saving):
+                (self._log.debug if event.repeated else self._log.error)(
+                    logs.STATE_UNWRITABLE, directory=saving.directory, reason=saving.problem
+                )
 
     def _stream(self, event: StreamOpened | StreamClosed | StreamRefused) -> None:
         match event:
@@ -143,17 +198,19 @@ class EventLog:
             seconds=round(event.reload.seconds, 3),
         )
 
+    def _place(self, position: Position) -> str:
+        return f"{self._locate(position.path)}:{position.line}:{position.column}"
+
     def _findings(self, name: str, findings: Sequence[Finding]) -> None:
         for finding in findings[:_MOST_FINDINGS]:
             diagnostic = finding.diagnostic
             is_bad = name == logs.FINDING_REPORTED and diagnostic.severity is Severity.ERROR
-            position = diagnostic.position
             (self._log.warning if is_bad else self._log.info)(
                 name,
                 code=diagnostic.code,
                 severity=str(diagnostic.severity),
                 resource=diagnostic.resource and str(diagnostic.resource),
-                at=f"{self._locate(position.path)}:{position.line}:{position.column}",
+                at=self._place(diagnostic.position),
                 message=diagnostic.message,
             )
         if len(findings) > _MOST_FINDINGS:

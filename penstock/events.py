@@ -12,18 +12,26 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from penstock.state import Finding, Publication, Reload
+    from penstock.state import Finding, Publication, Reload, Saving
+    from translator.ir import Source
+    from translator.report import Diagnostic
     from xds.observer import StreamInfo
     from xds.stream import RequestKind
 
 __all__ = [
     "Event",
     "ProxyConverged",
+    "ProxyHeld",
     "ProxyPublished",
+    "ProxyReleased",
     "ReloadFinished",
     "ResourceChanges",
     "SourceLost",
     "SourceRecovered",
+    "StateDamaged",
+    "StateLoaded",
+    "StateSaved",
+    "StateUnwritable",
     "StreamClosed",
     "StreamOpened",
     "StreamRefused",
@@ -52,6 +60,42 @@ class SourceRecovered:
     source: str
     seconds: float
     """How long they could not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateLoaded:
+    """What an earlier process served is served again."""
+
+    directory: str
+    versions: Mapping[str, str]
+    """By proxy; empty if nothing was saved."""
+    seconds: float
+    """How long it took to load."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateDamaged:
+    """Some of what an earlier process saved cannot be used."""
+
+    directory: str
+    problems: tuple[str, ...]
+    """A sentence each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateSaved:
+    """What is about to be served is safe on disk."""
+
+    saving: Saving
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateUnwritable:
+    """What is served will not survive a restart."""
+
+    saving: Saving
+    repeated: bool
+    """Whether it was told already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +135,26 @@ class ProxyConverged:
     """Since the change behind it was noticed."""
     envoys: int
     """How many there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyHeld:
+    """A proxy keeps its last good routes from now on, because of somebody's mistakes."""
+
+    proxy: str
+    because: tuple[Diagnostic, ...]
+    """The mistakes."""
+    waiting: tuple[Source, ...]
+    """The tables whose changes wait for them to be gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyReleased:
+    """A proxy is served what is written again."""
+
+    proxy: str
+    seconds: float
+    """For how long it was held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +237,15 @@ class UpdateRejected:
 Event: TypeAlias = (
     SourceLost
     | SourceRecovered
+    | StateLoaded
+    | StateDamaged
+    | StateSaved
+    | StateUnwritable
     | TranslationFailed
     | ProxyPublished
     | ProxyConverged
+    | ProxyHeld
+    | ProxyReleased
     | ReloadFinished
     | StreamOpened
     | StreamClosed

@@ -50,6 +50,12 @@ class Measures:
         yield _gauge(
             "source_up", "Whether the source of the resources can be read.", {(): not state.outage}
         )
+        if state.saving is not None:
+            yield _gauge(
+                "state_writable",
+                "Whether what is served could be saved for the next start.",
+                {(): not state.saving.problem},
+            )
         yield _gauge(
             "config_findings",
             "What is wrong with the resources.",
@@ -91,6 +97,29 @@ class Measures:
             },
             "proxy",
             "type",
+        )
+
+        yield _gauge(
+            "held_proxies",
+            "How many proxies are held at their last good routes.",
+            {(): len(state.held)},
+        )
+        yield _gauge(
+            "proxy_held",
+            "Whether a proxy is held at its last good routes.",
+            {(name,): name in state.held for name in state.proxies},
+            "proxy",
+        )
+        yield _gauge(
+            "routes",
+            "Written routes by what became of them.",
+            {
+                (name, fate): number
+                for name, counts in state.routes.items()
+                for fate, number in counts.items()
+            },
+            "proxy",
+            "outcome",
         )
 
     def _connections(self, state: State) -> Iterator[Metric]:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from penstock.findings import identity
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from translator.report import Diagnostic
     from xds.snapshot import Snapshot
 
-__all__ = ["Finding", "Outage", "Publication", "Reload", "Result", "State"]
+__all__ = ["Finding", "Outage", "Publication", "Reload", "Result", "Saving", "State"]
 
 
 class Result(StrEnum):
@@ -55,9 +57,7 @@ class Finding:
     @property
     def identity(self) -> tuple[str, str, str]:
         """What stays the same when the lines of a file move."""
-        diagnostic = self.diagnostic
-        owner = str(diagnostic.resource or diagnostic.position.path)
-        return diagnostic.code, owner, diagnostic.message
+        return identity(self.diagnostic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,9 @@ class Publication:
     """The reload that it came with."""
     noticed: float
     """When the change behind it was noticed, by the monotonic clock."""
+    loaded: bool = False
+    """Whether the snapshot is an earlier process's, which tells nothing of the proxy but its
+    name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,19 @@ class Outage:
 
     reason: str
     since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """The last attempt to save what is served for the next start."""
+
+    directory: str
+    problem: str = ""
+    """Why it failed, or will; empty if it did not."""
+    written: bool = False
+    """Whether there was anything to write."""
+    seconds: float = 0.0
+    """How long it took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,3 +113,9 @@ class State:
     """What is wrong, sorted by place."""
     proxies: Mapping[str, Publication] = field(default_factory=lambda: MappingProxyType({}))
     """What is served, by proxy, sorted."""
+    saving: Saving | None = None
+    """Whether it is safe on disk; None if it is not to be."""
+    held: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    """The proxies that are held at their last good routes, with since when."""
+    routes: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+    """By proxy, how many of its routes are served, replaced, kept, held and left out."""

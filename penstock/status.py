@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING
 
 from penstock import version
 from penstock.connections import standing
-from penstock.findings import as_data, resource_data
-from translator.report import Severity
+from penstock.findings import Report, affected_data, as_data, resource_data
+from penstock.holding import dated
+from penstock.moments import iso
+from translator.pipeline import Inputs
+from translator.policy import Outcome
+from translator.report import ResourceRef, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from penstock.connections import Connections
     from penstock.sources import Source
     from penstock.state import Publication, State
+    from translator import ir
+    from translator.pipeline import Translation
+    from translator.policy import Served
+    from translator.report import Diagnostic
     from xds.observer import StreamStatus
     from xds.stream import TypeState
 
@@ -55,20 +63,26 @@ class View:
         names = sorted({*state.proxies, *(status.stream.proxy for status in streams)})
         return {
             "version": version(),
-            "started": _time(self.started),
+            "started": iso(self.started),
             "uptime_seconds": round((self.now() - self.started).total_seconds(), 3),
             "ready": not self.reason_not_ready(),
             "source": {
                 "name": self.source.name,
                 "readable": state.outage is None,
                 "reason": state.outage.reason if state.outage else "",
-                "since": state.outage and _time(state.outage.since),
+                "since": state.outage and iso(state.outage.since),
+            },
+            "state": state.saving
+            and {
+                "directory": state.saving.directory,
+                "writable": not state.saving.problem,
+                "reason": state.saving.problem,
             },
             "generation": state.generation,
             "reload": state.reload
             and {
                 "result": str(state.reload.result),
-                "at": _time(state.reload.at),
+                "at": iso(state.reload.at),
                 "seconds": round(state.reload.seconds, 6),
                 "error": state.reload.error,
             },
@@ -77,7 +91,8 @@ class View:
             "proxies": [
                 {
                     "name": name,
-                    **_publication(state, state.proxies.get(name)),
+                    **_publication(state.proxies.get(name)),
+                    **self._routes(name, state),
                     "envoys": [
                         self._envoy(status) for status in streams if status.stream.proxy == name
                     ],
@@ -89,23 +104,60 @@ class View:
     def reports(self) -> Mapping[str, object]:
         """Describe everything that is wrong, and who suffers from it."""
         state = self.state()
+        translation = state.translation
+        report = (
+            Report.of(translation, self.source.locate)
+            if translation is not None
+            else Report(diagnostics=(), inputs=Inputs(files={}), locate=self.source.locate)
+        )
+        diagnostics = dated(
+            (finding.diagnostic for finding in state.findings),
+            translation.holding if translation is not None else {},
+            state.held,
+            self.now(),
+        )
         return {
             "summary": _counts(state),
             "findings": [
-                {
-                    **as_data(finding.diagnostic, self.source.locate),
-                    "since": _time(finding.since),
-                }
-                for finding in state.findings
+                {**as_data(diagnostic, report), "since": iso(finding.since)}
+                for finding, diagnostic in zip(state.findings, diagnostics, strict=True)
             ],
-            "affected": [
-                {
-                    "resource": resource_data(affected.resource),
-                    "route": affected.route,
-                    "cause": resource_data(affected.cause),
-                }
-                for affected in (state.translation.affected if state.translation else ())
+            "affected": [affected_data(affected) for affected in report.affected],
+            "proxies": [{"name": name, **self._routes(name, state)} for name in state.proxies],
+        }
+
+    def _routes(self, name: str, state: State) -> Mapping[str, object]:
+        """Describe what became of a proxy's routes, and because of whom."""
+        translation = state.translation
+        served = translation.served.get(name) if translation is not None else None
+        since = state.held.get(name)
+        return {
+            "held": since is not None,
+            "held_since": since and iso(since),
+            "held_because": [
+                self._culprit(diagnostic)
+                for diagnostic in (translation.holding.get(name, ()) if translation else ())
             ],
+            "waiting": [_owner(source) for source in (served.waiting if served else ())],
+            "routes": dict(state.routes.get(name, {})),
+            **{
+                outcome.name.lower(): [
+                    {"resource": _owner(source), "route": source.route, "answers": answers}
+                    for source, answers in _answers(translation, served, outcome)
+                ]
+                for outcome in (Outcome.REPLACED, Outcome.KEPT, Outcome.LEFT_OUT)
+            },
+        }
+
+    def _culprit(self, diagnostic: Diagnostic) -> Mapping[str, object]:
+        position = diagnostic.position
+        return {
+            "code": diagnostic.code,
+            "resource": diagnostic.resource and resource_data(diagnostic.resource),
+            "path": self.source.locate(position.path),
+            "line": position.line,
+            "column": position.column,
+            "message": diagnostic.message,
         }
 
     def _envoy(self, status: StreamStatus) -> Mapping[str, object]:
@@ -117,7 +169,7 @@ class View:
             "agent": f"{stream.node.user_agent} {stream.node.version}".strip(),
             "peer": stream.peer,
             "protocol": stream.protocol,
-            "connected": _time(datetime.fromtimestamp(stream.connected_at, UTC)),
+            "connected": iso(datetime.fromtimestamp(stream.connected_at, UTC)),
             "served": status.served,
             "types": {kind.type_url: self._type(stream.id, kind) for kind in status.types},
         }
@@ -127,7 +179,7 @@ class View:
         rejection = kind.rejection
         return {
             "standing": str(standing(kind)),
-            "since": since and _time(since),
+            "since": since and iso(since),
             "subscribed": "*" if kind.wildcard else kind.subscribed,
             "sent": kind.sent_version,
             "accepted": kind.acked_version,
@@ -136,22 +188,20 @@ class View:
                 "version": rejection.version,
                 "names": list(rejection.names),
                 "text": rejection.text,
-                "at": _time(datetime.fromtimestamp(rejection.at, UTC)),
+                "at": iso(datetime.fromtimestamp(rejection.at, UTC)),
             },
         }
 
 
-def _publication(state: State, publication: Publication | None) -> Mapping[str, object]:
+def _publication(publication: Publication | None) -> Mapping[str, object]:
     """Describe what a proxy is served; there are Envoys that ask for one that does not exist."""
     if publication is None:
-        return {"version": None, "since": None, "generation": None, "held": False, "types": {}}
+        return {"version": None, "since": None, "generation": None, "types": {}}
     snapshot = publication.snapshot
-    served = state.translation.served.get(publication.proxy.name) if state.translation else None
     return {
         "version": snapshot.version_info,
-        "since": _time(publication.since),
+        "since": iso(publication.since),
         "generation": publication.generation,
-        "held": served is not None and served.held,
         "types": {
             type_url: {
                 "version": snapshot.version(type_url),
@@ -160,6 +210,30 @@ def _publication(state: State, publication: Publication | None) -> Mapping[str, 
             for type_url in snapshot.types()
         },
     }
+
+
+def _answers(
+    translation: Translation | None, served: Served | None, wanted: Outcome
+) -> Iterator[tuple[ir.Source, str]]:
+    """Yield the invalid routes of one outcome, each with what answers in its place."""
+    if translation is None or served is None:
+        return
+    for source, outcome in served.outcomes.items():
+        if outcome is not wanted:
+            continue
+        match outcome:
+            case Outcome.REPLACED:
+                share = served.shares.get(source)
+                portion = "" if share is None else f" for {share / 10_000:.4g} % of the requests"
+                yield source, f"{translation.policy.code}{portion}"
+            case Outcome.KEPT:
+                yield source, "its last good version"
+            case _:
+                yield source, "nothing"
+
+
+def _owner(source: ir.Source) -> Mapping[str, object]:
+    return resource_data(ResourceRef(source.kind, source.namespace, source.name))
 
 
 def _counts(state: State) -> Mapping[str, object]:
@@ -171,8 +245,3 @@ def _counts(state: State) -> Mapping[str, object]:
         if state.translation
         else 0,
     }
-
-
-def _time(moment: datetime) -> str:
-    """Write a moment as ISO 8601, in UTC, to the millisecond."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from translator.report import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from penstock.findings.report import Report
+    from translator.lower import Affected
     from translator.report import Diagnostic, ResourceRef
 
-__all__ = ["as_data", "as_github", "as_json", "resource_data"]
+__all__ = ["affected_data", "as_data", "as_github", "as_json", "resource_data"]
+
+_LONGEST: Final = 1000
+"""Longer lines of text are left to whoever can open the file."""
 
 
-def as_data(diagnostic: Diagnostic, locate: Callable[[str], str]) -> dict[str, object]:
+def as_data(diagnostic: Diagnostic, report: Report) -> dict[str, object]:
     """Turn a finding into what JSON can write; the same on the command line and over HTTP."""
     position = diagnostic.position
+    line = report.line(position)
+    locate = report.locate
     return {
         "code": diagnostic.code,
         "severity": str(diagnostic.severity),
@@ -27,6 +33,7 @@ def as_data(diagnostic: Diagnostic, locate: Callable[[str], str]) -> dict[str, o
         "line": position.line,
         "column": position.column,
         "width": position.width,
+        "source_line": None if line is None or len(line) > _LONGEST else line,
         "message": diagnostic.message,
         "help": diagnostic.help,
         "effect": diagnostic.effect,
@@ -39,6 +46,15 @@ def as_data(diagnostic: Diagnostic, locate: Callable[[str], str]) -> dict[str, o
             }
             for label, place in diagnostic.related
         ],
+    }
+
+
+def affected_data(affected: Affected) -> dict[str, object]:
+    """Turn who suffers, and because of whom, into what JSON can write."""
+    return {
+        "resource": resource_data(affected.resource),
+        "route": affected.route,
+        "cause": resource_data(affected.cause),
     }
 
 
@@ -55,7 +71,8 @@ def as_json(report: Report) -> str:
             "warnings": report.count(Severity.WARNING),
             "files": report.files,
         },
-        "findings": [as_data(diagnostic, report.locate) for diagnostic in report.diagnostics],
+        "findings": [as_data(diagnostic, report) for diagnostic in report.diagnostics],
+        "affected": [affected_data(affected) for affected in report.affected],
     }
     return json.dumps(data, indent=2, ensure_ascii=False)
 

@@ -3,20 +3,27 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from translator.report import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from translator.pipeline import Inputs
+    from translator.lower import Affected
+    from translator.pipeline import Inputs, Translation
     from translator.report import Diagnostic, Position
 
-__all__ = ["Report"]
+__all__ = ["Report", "identity"]
 
 _BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What ends a line in YAML 1.1, and so in the positions."""
+
+
+def identity(diagnostic: Diagnostic) -> tuple[str, str, str]:
+    """Tell what stays the same of a finding when the lines of its file move."""
+    owner = str(diagnostic.resource or diagnostic.position.path)
+    return diagnostic.code, owner, diagnostic.message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +36,27 @@ class Report:
     """What was checked."""
     locate: Callable[[str], str]
     """Turns an origin into a path that its reader can open."""
+    affected: tuple[Affected, ...] = ()
+    """Who suffers from a mistake of somebody else, sorted."""
+    kinds: frozenset[str] = frozenset()
+    """The kinds of which there are resources, broken ones too."""
+
+    @classmethod
+    def of(cls, translation: Translation, locate: Callable[[str], str]) -> Self:
+        """Report what is wrong with what was translated."""
+        return cls(
+            diagnostics=translation.diagnostics,
+            inputs=translation.inputs,
+            locate=locate,
+            # Whoever holds a mistake knows what else of it suffers.
+            affected=tuple(each for each in translation.affected if each.resource != each.cause),
+            kinds=frozenset(
+                reading.ref.kind
+                for file in translation.files.values()
+                for reading in file.readings
+                if reading.ref is not None
+            ),
+        )
 
     @property
     def files(self) -> int:

@@ -96,7 +96,7 @@ def test_check_prints_findings(here):
 
     result = run("check")
 
-    first, *_, last = result.stdout.splitlines()
+    first, *_, last = result.stdout.partition("\n\n")[2].splitlines()
     assert first == "config/team/app.yaml:10:21: error[PEN201]: unknown field 'prefx'"
     assert last.startswith("1 error, ")
     assert "did you mean 'prefix'?" in result.stdout
@@ -104,10 +104,54 @@ def test_check_prints_findings(here):
 
 
 def test_check_says_that_all_is_well(here):
-    """Silence could also mean that nothing was looked at."""
+    """Silence could also mean that nothing was looked at, so what was is told."""
     put("config/app.yaml", GOOD)
 
-    assert "No problems detected. 1 file checked.\n" == run("check").output
+    expected = """\
+Checking files... OK (1 file)
+Checking gateways... none
+Checking virtual services... OK
+Checking route tables... none
+Checking upstreams... none
+Checking upstream groups... none
+Checking services and endpoints... none
+Checking settings... none
+No problems detected.
+"""
+    assert expected == run("check").output
+
+
+@pytest.mark.parametrize("form", ["json", "github", "sarif"])
+@pytest.mark.parametrize("text", [GOOD, TYPO])
+def test_sections_are_for_people(here, form, text):
+    """Formats for machines have no sections."""
+    put("config/app.yaml", text)
+
+    assert "Checking" not in run("check", "--format", form).output
+
+
+def test_who_suffers_is_told_apart_from_who_is_guilty(here):
+    """A broken upstream is one mistake; the routes that need it are listed as affected."""
+    put(
+        "config/app.yaml",
+        GOOD.replace(
+            "directResponseAction: {status: 200, body: hello}",
+            "routeAction: {single: {upstream: {name: up, namespace: gloo-system}}}",
+        ),
+    )
+    put(
+        "config/up.yaml",
+        "apiVersion: gloo.solo.io/v1\nkind: Upstream\n"
+        "metadata: {name: up, namespace: gloo-system}\nspec: {static: {host: []}}\n",
+    )
+
+    *_, affected, last = run("check").output.splitlines()
+
+    assert "1 error, 0 warnings in 2 files" == last
+    assert (
+        "affected: VirtualService gloo-system/app (route '#0') by Upstream gloo-system/up"
+        == affected
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,7 +181,7 @@ def test_check_takes_one_file(here):
     result = run("check", "team/app.txt")
 
     assert 1 == result.exit_code
-    assert result.stdout.startswith("team/app.txt:10:21: error")
+    assert "\nteam/app.txt:10:21: error" in result.stdout
 
 
 def test_check_takes_the_folder_from_the_environment(here):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -77,6 +77,8 @@ class FakeTranslation:
     inputs: Inputs
     proxies: tuple
     diagnostics: tuple
+    served: dict = field(default_factory=dict)
+    holding: dict = field(default_factory=dict)
 
 
 class Bug(Exception):  # noqa: N818

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
-from penstock.findings import Report, as_github, as_json, as_text
+from penstock.findings import Report, as_github, as_json, as_text, sections
 from penstock.findings.excerpt import WIDEST, excerpt, visible
+from translator.lower import Affected
 from translator.pipeline import Inputs
 from translator.report import Diagnostic, Position, ResourceRef, Severity, rules
+from translator.resources.kinds import KINDS
 
 ROUTES = """\
 kind: RouteTable
@@ -31,12 +33,21 @@ def finding(rule=rules.UNKNOWN_UPSTREAM, position=None, message="it is wrong", *
     )
 
 
-def report(*diagnostics, text=ROUTES, unreadable=None):
+def affected(namespace, name, route, upstream):
+    return Affected(
+        resource=ResourceRef("RouteTable", namespace, name),
+        route=route,
+        cause=ResourceRef("Upstream", "gloo-system", upstream),
+    )
+
+
+def report(*diagnostics, text=ROUTES, unreadable=None, **more):
     data = text if isinstance(text, bytes) else text.encode()
     return Report(
         diagnostics=diagnostics,
         inputs=Inputs(files={"echo/routes.yaml": data}, unreadable=unreadable or {}),
         locate=lambda origin: f"config/{origin}",
+        **more,
     )
 
 
@@ -68,8 +79,8 @@ config/echo/routes.yaml:17:19: error[PEN301]: upstream 'gloo-system/echo-typo' d
 @pytest.mark.parametrize(
     ("diagnostics", "unreadable", "expected"),
     [
-        ([], {}, "No problems detected. 1 file checked."),
-        ([], {"x": "gone"}, "No problems detected. 2 files checked."),
+        ([], {}, "No problems detected."),
+        ([], {"x": "gone"}, "No problems detected."),
         ([finding()], {}, "1 error, 0 warnings in 1 file"),
         (
             [finding(), finding(), finding(rules.EMPTY_SELECTION)],
@@ -81,6 +92,77 @@ config/echo/routes.yaml:17:19: error[PEN301]: upstream 'gloo-system/echo-typo' d
 def test_the_last_line_sums_up(diagnostics, unreadable, expected):
     """The summary counts what was found, and in how much; a file that is unreadable counts too."""
     assert expected == lines(*diagnostics, unreadable=unreadable)[-1]
+
+
+def test_who_is_affected_is_told_after_the_findings():
+    """Who suffers from somebody else's mistake is told in a line, and not counted as a mistake."""
+    victims = (
+        affected("echo", "routes", "#0", "echo"),
+        affected("echo", "routes", "canary", "echo"),
+        *(affected("foxtrot", "routes", f"#{number}", "echo") for number in range(5)),
+        Affected(
+            resource=ResourceRef("UpstreamGroup", "ns", "all"),
+            route="",
+            cause=ResourceRef("Upstream", "gloo-system", "echo"),
+        ),
+    )
+
+    *_, echo, foxtrot, group, last = lines(finding(), affected=victims)
+
+    by = "by Upstream gloo-system/echo"
+    assert f"affected: RouteTable echo/routes (routes '#0', 'canary') {by}" == echo
+    assert f"affected: RouteTable foxtrot/routes (routes '#0', '#1', '#2', 2 more) {by}" == foxtrot
+    assert f"affected: UpstreamGroup ns/all {by}" == group
+    assert "1 error, 0 warnings in 1 file" == last
+
+
+def test_the_list_of_the_affected_ends():
+    """An upstream of everybody does not bury the finding; machines get the full list."""
+    victims = tuple(affected("ns", f"table-{number:02}", "#0", "echo") for number in range(23))
+
+    *_, before, more, _ = lines(finding(), affected=victims)
+
+    assert "affected: RouteTable ns/table-19 (route '#0') by Upstream gloo-system/echo" == before
+    assert "affected: 3 more resources" == more
+
+
+def on(kind, rule=rules.UNKNOWN_UPSTREAM):
+    resource = ResourceRef(kind, "ns", "name") if kind else None
+    return Diagnostic(rule=rule, resource=resource, position=at(), message="it is wrong")
+
+
+def test_sections_count_each_finding_once():
+    """Each finding is counted for the kind of the guilty resource, one without it for files."""
+    checked = report(
+        on(None, rules.BAD_YAML),
+        on("RouteTable"),
+        on("RouteTable"),
+        on("RouteTable", rules.EMPTY_SELECTION),
+        on("Upstream", rules.EMPTY_SUBSET),
+        on("EndpointSlice"),
+        on("AuthConfig", rules.UNSUPPORTED_KIND),
+        kinds=frozenset({"Gateway", "RouteTable", "Upstream", "Service", "EndpointSlice"}),
+    )
+
+    assert [
+        "Checking files... 1 error (1 file)",
+        "Checking gateways... OK",
+        "Checking virtual services... none",
+        "Checking route tables... 2 errors, 1 warning",
+        "Checking upstreams... 1 warning",
+        "Checking upstream groups... none",
+        "Checking services and endpoints... 1 error",
+        "Checking settings... none",
+        "Checking other kinds... 1 error",
+    ] == list(sections(checked, colour=False))
+
+
+def test_every_kind_has_a_section():
+    """No kind that Penstock reads is among the others."""
+    everything = list(sections(report(*map(on, KINDS)), colour=False))
+
+    assert not [line for line in everything if "other kinds" in line]
+    assert sum(int(line.split("... ")[1][0]) for line in everything[1:]) == len(KINDS)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +325,13 @@ def test_json_has_every_field():
         related=(("first here", at(1, 2)),),
     )
 
-    assert json.loads(as_json(report(diagnostic, finding(rules.EMPTY_SELECTION)))) == {
+    checked = report(
+        diagnostic,
+        finding(rules.EMPTY_SELECTION),
+        affected=(affected("foxtrot", "routes", "#0", "foxtrot"),),
+    )
+
+    assert json.loads(as_json(checked)) == {
         "summary": {"errors": 1, "warnings": 1, "files": 1},
         "findings": [
             {
@@ -254,6 +342,7 @@ def test_json_has_every_field():
                 "line": 2,
                 "column": 3,
                 "width": 4,
+                "source_line": "    -   x",
                 "message": "it is wrong",
                 "help": "write it",
                 "effect": "none",
@@ -274,13 +363,36 @@ def test_json_has_every_field():
                 "line": 1,
                 "column": 1,
                 "width": 1,
+                "source_line": "kind: RouteTable",
                 "message": "it is wrong",
                 "help": "",
                 "effect": "",
                 "related": [],
             },
         ],
+        "affected": [
+            {
+                "resource": {"kind": "RouteTable", "namespace": "foxtrot", "name": "routes"},
+                "route": "#0",
+                "cause": {"kind": "Upstream", "namespace": "gloo-system", "name": "foxtrot"},
+            }
+        ],
     }
+
+
+@pytest.mark.parametrize(
+    ("position", "text", "expected"),
+    [
+        (at(1, 1), "x" * 1000, "x" * 1000),
+        (at(1, 1), "x" * 1001, None),
+        (at(2, 1), "only one line", None),
+    ],
+)
+def test_the_line_is_in_the_json(position, text, expected):
+    """Whoever cannot open the file can show the line, unless it is no line to be shown."""
+    (found,) = json.loads(as_json(report(finding(position=position), text=text)))["findings"]
+
+    assert expected == found["source_line"]
 
 
 def test_github_annotations_are_escaped():
