@@ -48,7 +48,7 @@ def test_translation_again(case):
 def outputs(files: dict[str, bytes]) -> dict[str, str]:
     inputs = Inputs(files=files)
     translation = translate(inputs)
-    report = Report(diagnostics=translation.diagnostics, inputs=inputs, locate=str)
+    report = Report.of(translation, str)
     outputs = {"reports.txt": "\n".join(as_text(report, colour=False)) + "\n"}
     for proxy in translation.proxies:
         outputs[f"{proxy.name}.ir.yaml"] = write(to_plain(proxy), "yaml")

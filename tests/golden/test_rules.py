@@ -56,7 +56,7 @@ def test_row(case, request):
         assert before.diagnostics == ()
         assert code in {found.code for found in after.diagnostics} or code in AFFECTED
         changes = unified_diff(document(before), document(after), "before", "after", lineterm="")
-        report = Report(diagnostics=after.diagnostics, inputs=inputs, locate=str)
+        report = Report.of(after, str)
         actual[f"{name}.txt"] = "\n".join([*as_text(report, colour=False), *changes, ""])
 
     expected = read_outputs(ROWS / case / "out", actual, request)
