@@ -339,3 +339,16 @@ def test_a_mistake_beside_is_not_counted(policy):
         str(affected.resource),
         str(affected.cause),
     )
+
+
+def test_keep_does_not_guess():
+    """A route whose matcher cannot be read is not taken for the one that matches everything."""
+    rest = route("/echo", "echo")
+    bare = rest.replace("matchers: [{prefix: /echo}], ", "inheritablePathMatchers: true, ")
+    story = Story(KEEP, echo__routes=table("echo", route("/echo/a", "echo", subset="v2"), bare))
+
+    story.edit(
+        echo__routes=table("echo", route("/echo/a", "echo").replace("prefix", "prefx"), bare)
+    )
+
+    assert [("/echo", "echo v1"), (FOXTROT, "foxtrot v1")] == story.routes

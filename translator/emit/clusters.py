@@ -9,10 +9,9 @@ from translator.emit.values import (
     lb_metadata,
     provenance,
     socket_address,
-    struct,
 )
 from translator.ir import DnsHosts, EndpointDiscovery, Pipe, StaticHosts
-from xds.messages import build, encode
+from xds.messages import build, encode, struct
 from xds.snapshot import Resource
 from xds.types import CLUSTER, LOAD_ASSIGNMENT
 

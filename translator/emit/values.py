@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from xds.messages import struct
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -25,11 +27,6 @@ def duration(nanoseconds: int) -> Fields:
     """Make a google.protobuf.Duration."""
     seconds, nanos = divmod(nanoseconds, _NANOS)
     return {"seconds": seconds, "nanos": nanos}
-
-
-def struct(values: Mapping[str, str]) -> Fields:
-    """Make a google.protobuf.Struct of strings."""
-    return {"fields": {key: {"string_value": value} for key, value in sorted(values.items())}}
 
 
 def lb_metadata(labels: ir.Labels) -> Fields:

@@ -94,7 +94,8 @@ def identities(routes: Iterable[FlatRoute]) -> list[str]:
     seen: Counter[str] = Counter()
     for route in routes:
         draft = route.draft
-        own = draft.label if draft.named else " or ".join(map(str, route.plain_matches))
+        by_label = draft.named or not draft.readable
+        own = draft.label if by_label else " or ".join(map(str, route.plain_matches))
         tables = "".join(f" < {above.owner}" for above in reversed(route.via))
         identity = f"{draft.owner}{tables}: {own}"
         seen[identity] += 1
