@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -157,10 +158,9 @@ class Story:
         state = self._controller.state
         translation = state.translation
         if event.new and translation is not None:
-            report = Report(
+            report = replace(
+                Report.of(translation, self._controller.source.locate),
                 diagnostics=tuple(finding.diagnostic for finding in state.findings),
-                inputs=translation.inputs,
-                locate=self._controller.source.locate,
             )
             self.tell(["what you wrote has mistakes:"], "red")
             for line in as_text(report, colour=self._colour):

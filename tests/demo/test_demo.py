@@ -116,7 +116,11 @@ def wait_for(it: Process, pattern: str) -> str:
 
 
 def said(text: str) -> set[str]:
-    return {line for line in text.splitlines() if " = effect: " not in line}
+    return {
+        line
+        for line in text.splitlines()
+        if " = effect: " not in line and not line.startswith("Checking ")
+    }
 
 
 def curl(command: str) -> str:
