@@ -20,11 +20,13 @@ from penstock.convergence import Convergence
 from penstock.errors import ListenError
 from penstock.eventlog import EventLog
 from penstock.feed import Feed
+from penstock.keeper import Keeper
 from penstock.measures import Measures
 from penstock.metrics import Metrics
 from penstock.observing import StreamObserver
 from penstock.sources.folder import FolderSource
 from penstock.status import View
+from penstock.store import Store
 from xds.cache import SnapshotCache
 from xds.server import AdsServer
 
@@ -54,6 +56,8 @@ class Options:
     """Where Envoys ask."""
     admin: Address
     """Where status, reports and metrics are."""
+    state: Path | None = None
+    """Where to keep what is served for the next start; None if it is not kept."""
     drain_seconds: float = 5.0
     """How long the streams may take to end."""
 
@@ -109,12 +113,26 @@ async def running(options: Options) -> AsyncIterator[Program]:
 
     Raises:
         SourceError: There are no resources to start with.
+        StateInUse: The state directory belongs to another process.
         ListenError: An address cannot be listened on.
     """
+    store = Store.open(options.state) if options.state is not None else None
+    with contextlib.closing(store) if store is not None else contextlib.nullcontext():
+        async with _running(options, store) as program:
+            yield program
+
+
+@contextlib.asynccontextmanager
+async def _running(options: Options, store: Store | None) -> AsyncIterator[Program]:
     ending = False
     feed = Feed()
     cache = SnapshotCache()
-    controller = Controller(source=FolderSource(options.config), served=cache, feed=feed)
+    controller = Controller(
+        source=FolderSource(options.config),
+        served=cache,
+        feed=feed,
+        keeper=Keeper(store) if store is not None else None,
+    )
     server = AdsServer(
         cache,
         proxy_of=lambda node: proxy_of(node, controller.state.proxies),
@@ -140,7 +158,9 @@ async def running(options: Options) -> AsyncIterator[Program]:
     ):
         feed.listen(listener)
 
-    await controller.start()
+    # With something to serve, Envoys need not wait for the source, nor do without it.
+    if not await controller.restore():
+        await controller.start()
     with contextlib.closing(options.admin.listen("--admin")) as admin_socket:
         ads = await _start(server, options.ads)
         admin = Address(options.admin.host, admin_socket.getsockname()[1])

@@ -56,8 +56,7 @@ def resources_of(snapshot: Snapshot) -> Iterator[tuple[str, Resource]]:
 
 def encode_resource(resource: Resource) -> bytes:
     """Write one resource of a snapshot."""
-    about = {"version": resource.version, "requires": sorted(resource.requires)}
-    return json.dumps(about).encode() + b"\n" + resource.body
+    return json.dumps(sorted(resource.requires)).encode() + b"\n" + resource.body
 
 
 def join_snapshot(values: Iterable[tuple[str, bytes]]) -> Snapshot:
@@ -71,12 +70,8 @@ def join_snapshot(values: Iterable[tuple[str, bytes]]) -> Snapshot:
     for name, value in values:
         type_url, _, own = name.partition(" ")
         header, _, body = value.partition(b"\n")
-        about = json.loads(header)
-        resource = Resource.of(type_url, own, body, requires=about["requires"])
-        if resource.version != about["version"]:
-            # Another release counted otherwise; clients know the version that they were given.
-            resource = resource.with_version(about["version"])
-        resources.append(resource)
+        # Versions come from content, in every release alike.
+        resources.append(Resource.of(type_url, own, body, requires=json.loads(header)))
     return Snapshot.of(resources)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -88,6 +89,8 @@ class Store:
         self._present: set[str] = set()
         """Objects that were seen to be whole."""
         self._loaded = False
+        self._closed = False
+        self._busy = threading.Lock()
         self._resources: dict[str, Packer[Resource]] = {}
         self._texts = Packer(records.encode_text)
         self._parts: dict[str, Packer[records.Part]] = {}
@@ -111,7 +114,12 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Let another process have the directory."""
+        """Let another process have the directory, once a save at hand is done."""
+        with self._busy:
+            self._closed = True
+            self._release()
+
+    def _release(self) -> None:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -210,6 +218,12 @@ class Store:
         """
         if not self._loaded:
             raise RuntimeError("what was saved before must be loaded first")
+        with self._busy:
+            if self._closed:
+                raise StateUnwritable(f"the state directory '{self.directory}' is closed")
+            return self._save(checkpoint)
+
+    def _save(self, checkpoint: Checkpoint) -> bool:
         objects: dict[str, Callable[[], bytes]] = {}
         manifest = self._pack(checkpoint, objects)
         data = serialize(manifest)
@@ -228,7 +242,7 @@ class Store:
         """Make the directory, and take the lock."""
         files.make_folder(self._objects)
         if self._lock is None or not self._lock.in_place():
-            self.close()
+            self._release()
             self._lock = files.Lock(self.directory / "lock")
 
     def _pack(self, checkpoint: Checkpoint, objects: dict[str, Callable[[], bytes]]) -> Manifest:
