@@ -218,6 +218,12 @@ def translate(
     help="Where status, reports and metrics are; it has no password.",
 )
 @_option(
+    "--state",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where to keep what is served, so that it is served again at once after a restart.",
+)
+@_option(
     "--drain-seconds",
     type=click.FloatRange(min=0, max=3600),
     default=5.0,
@@ -241,6 +247,7 @@ def serve(
     config: Path,
     ads: Address,
     admin: Address,
+    state: Path | None,
     drain_seconds: float,
     log_format: str,
     log_level: str,
@@ -255,7 +262,7 @@ def serve(
     from penstock.serve import Options, run  # noqa: PLC0415 (grpc alone takes a while)
 
     logs.configure(form=log_format, level=log_level)
-    options = Options(config=config, ads=ads, admin=admin, drain_seconds=drain_seconds)
+    options = Options(config=config, ads=ads, admin=admin, state=state, drain_seconds=drain_seconds)
     ctx.exit(run(options))
 
 

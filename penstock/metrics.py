@@ -21,6 +21,8 @@ from prometheus_client import (
 from penstock.events import (
     ProxyConverged,
     ReloadFinished,
+    StateSaved,
+    StateUnwritable,
     UpdateAccepted,
     UpdateRejected,
     UpdateRequested,
@@ -63,6 +65,12 @@ class Metrics:
             buckets=_FAST,
             registry=registry,
         )
+        self._saves = Counter(
+            "penstock_state_saves",
+            "Attempts to save what is served, by result: written, unchanged or failed.",
+            ["result"],
+            registry=registry,
+        )
         self._requests = Counter(
             "penstock_xds_requests",
             "Requests by type and kind: first, ack, nack, stale or subscribe.",
@@ -99,6 +107,8 @@ class Metrics:
         )
         for result in Result:  # so that a rate is right from the first one on
             self._reloads.labels(result)
+        for outcome in ("written", "unchanged", "failed"):
+            self._saves.labels(outcome)
 
     def take(self, event: Event) -> None:
         """Count an event."""
@@ -107,6 +117,10 @@ class Metrics:
                 self._reloads.labels(event.reload.result).inc()
                 if event.reload.result is not Result.LOST:
                     self._reload_seconds.observe(event.reload.seconds)
+            case StateSaved(saving=saving):
+                self._saves.labels("written" if saving.written else "unchanged").inc()
+            case StateUnwritable():
+                self._saves.labels("failed").inc()
             case UpdateRequested():
                 self._requests.labels(type_label(event.type_url), event.kind).inc()
             case UpdateSent():
