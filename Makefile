@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format golden bench lock clean
+.PHONY: help demo test check format golden crash bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +28,9 @@ format: $(READY) ## put the code into its format
 
 golden: $(READY) ## write the golden files anew, and delete those without a case
 	$(BIN)/python -m pytest tests/golden --update-golden $(ARGS)
+
+crash: $(READY) ## kill the control plane many times, and see that nothing is lost
+	@PYTHONPATH=tests $(BIN)/python tests/crash/campaign.py $(ARGS)
 
 bench: $(READY) ## measure; every figure is a ratio inside one run
 	$(BIN)/python -m benchmarks $(ARGS)
