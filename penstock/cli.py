@@ -8,7 +8,6 @@ is to answer before its user looks up.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -18,11 +17,9 @@ import click
 
 from penstock.address import Address
 from penstock.errors import PenstockError
+from penstock.options import has_colours, option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TextIO
-
     from penstock.findings import Report
     from translator.pipeline import Translation
 
@@ -39,7 +36,7 @@ class _Failure(click.ClickException):
 class _Program(click.Group):
     """A group that knows our failures, and imports some commands only when they are used."""
 
-    _elsewhere: Final = {"demo": "penstock.demo"}
+    _elsewhere: Final = {"demo": "penstock.demo", "status": "penstock.overview.command"}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *self._elsewhere])
@@ -79,14 +76,6 @@ class _AddressType(click.ParamType[Address]):
             self.fail(str(error), param, ctx)
 
 
-def _option(*names: str, **settings: Any) -> Callable[[Any], Any]:
-    """Declare an option that has an environment variable, named like it in every command."""
-    longest = max(names, key=len)
-    variable = "PENSTOCK_" + longest.removeprefix("--").replace("-", "_").upper()
-    settings.setdefault("show_default", True)
-    return click.option(*names, envvar=variable, show_envvar=True, **settings)
-
-
 _config = click.argument(
     "config", type=click.Path(path_type=Path), default="config", envvar="PENSTOCK_CONFIG"
 )
@@ -115,14 +104,14 @@ def program() -> None:
 
 @program.command()
 @_config
-@_option(
+@option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
     help="For people, for programs, as annotations of a GitHub pull request, or as SARIF.",
 )
-@_option(
+@option(
     "--fail-level",
     type=click.Choice(["error", "warning"]),
     default="error",
@@ -152,7 +141,7 @@ def check(ctx: click.Context, config: Path, form: str, fail_level: str) -> None:
 
             click.echo(as_sarif(report))
         case _:
-            colour = _colours(sys.stdout)
+            colour = has_colours(sys.stdout)
             gap = [""] if report.diagnostics else []
             for line in (
                 *findings.sections(report, colour=colour),
@@ -165,17 +154,17 @@ def check(ctx: click.Context, config: Path, form: str, fail_level: str) -> None:
 
 @program.command()
 @_config
-@_option(
+@option(
     "--to",
     "target",
     type=click.Choice(["ir", "xds"]),
     required=True,
     help="Penstock's own terms, or Envoy's.",
 )
-@_option(
+@option(
     "--output", "-o", type=click.Choice(["yaml", "json"]), default="yaml", help="How to write it."
 )
-@_option("--proxy", metavar="NAME", help="Only what this proxy is told.")
+@option("--proxy", metavar="NAME", help="Only what this proxy is told.")
 @click.pass_context
 def translate(
     ctx: click.Context, config: Path, target: str, output: str, proxy: str | None
@@ -197,7 +186,7 @@ def translate(
     describe = documents.ir_document if target == "ir" else documents.xds_document
     click.echo(documents.write(describe(proxies), output), nl=False)
     if report.diagnostics:
-        colour = _colours(sys.stderr)
+        colour = has_colours(sys.stderr)
         for line in findings.as_text(report, colour=colour):
             click.echo(line, err=True, color=colour)
     ctx.exit(1 if report.reaches(Severity.ERROR) else 0)
@@ -205,37 +194,37 @@ def translate(
 
 @program.command()
 @_config
-@_option(
+@option(
     "--ads",
     type=_AddressType(),
     default="127.0.0.1:18000",
     help="Where Envoys ask for their configuration.",
 )
-@_option(
+@option(
     "--admin",
     type=_AddressType(),
     default="127.0.0.1:18001",
     help="Where status, reports and metrics are; it has no password.",
 )
-@_option(
+@option(
     "--state",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Where to keep what is served, so that it is served again at once after a restart.",
 )
-@_option(
+@option(
     "--drain-seconds",
     type=click.FloatRange(min=0, max=3600),
     default=5.0,
     help="How long the streams may take to end after SIGTERM.",
 )
-@_option(
+@option(
     "--log-format",
     type=click.Choice(["auto", "console", "json"]),
     default="auto",
     help="Console on a terminal, else JSON; or one of them.",
 )
-@_option(
+@option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
@@ -275,12 +264,6 @@ def _translate(config: Path) -> tuple[Report, Translation]:
     reader = FolderReader(config)
     translation = translate(reader.read().inputs)
     return Report.of(translation, reader.locate), translation
-
-
-def _colours(stream: TextIO) -> bool:
-    # https://no-color.org: any value but an empty one switches colours off.
-    no_color, term = os.environ.get("NO_COLOR"), os.environ.get("TERM")
-    return stream.isatty() and not no_color and term != "dumb"
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -417,5 +418,11 @@ def _bug(proxy: str, error: Exception) -> Diagnostic:
 
 
 def _without(findings: Iterable[Finding], others: Iterable[Finding]) -> tuple[Finding, ...]:
-    known = {finding.identity for finding in others}
-    return tuple(finding for finding in findings if finding.identity not in known)
+    # The same mistake may stand in several places of one resource.
+    known = Counter(finding.identity for finding in others)
+    found: list[Finding] = []
+    for finding in findings:
+        known[finding.identity] -= 1
+        if known[finding.identity] < 0:
+            found.append(finding)
+    return tuple(found)

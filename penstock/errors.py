@@ -11,7 +11,8 @@ and caught at the controller and the command line only.
     ├── StateError          what was served last cannot be saved
     │   ├── StateInUse          another control plane saves at the same place
     │   └── StateUnwritable     the disk or the directory does not take it
-    └── ListenError         an address that cannot be served on
+    ├── ListenError         an address that cannot be served on
+    └── ServerUnreachable   a running server that was asked does not answer
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 __all__ = [
     "ListenError",
     "PenstockError",
+    "ServerUnreachable",
     "SourceEmpty",
     "SourceError",
     "SourceMissing",
@@ -58,3 +60,7 @@ class StateUnwritable(StateError):  # noqa: N818 (likewise)
 
 class ListenError(PenstockError):
     """An address that cannot be served on."""
+
+
+class ServerUnreachable(PenstockError):  # noqa: N818 (likewise)
+    """A running server that was asked does not answer, or is not one of Penstock's."""

@@ -10,7 +10,9 @@ import pytest
 from penstock.controller import Controller
 from penstock.errors import SourceEmpty, SourceError, SourceMissing
 from penstock.events import (
+    ProxyHeld,
     ProxyPublished,
+    ProxyReleased,
     ReloadFinished,
     SourceLost,
     SourceRecovered,
@@ -466,3 +468,81 @@ def test_the_event_loop_goes_on_while_translating():
             assert 1 == harness.state.generation
 
     asyncio.run(main())
+
+
+def test_each_of_equal_findings_comes_and_goes():
+    """The same mistake in two places is two findings; that one of them is gone is told."""
+
+    async def scenario(harness):
+        await harness.say("a=one !typo !typo")
+        await harness.say("a=one !typo")
+
+        assert [(0, 0), (2, 0), (0, 1)] == [
+            (len(event.new), len(event.gone)) for event in harness.of(ReloadFinished)
+        ]
+
+    run(scenario, "a=one")
+
+
+@dataclass
+class FakeDecision:
+    held: bool
+    proxy: ir.Proxy
+    outcomes: dict = field(default_factory=dict)
+    waiting: tuple = (SOURCE,)
+
+
+def holding(inputs, previous):
+    """As `translate`; a proxy is held as long as the text has `hold`."""
+    translation = translate(inputs, previous)
+    held = "hold" in inputs.files["x.yaml"].decode().split()
+    translation.served = {
+        each.name: FakeDecision(held=held, proxy=each) for each in translation.proxies
+    }
+    translation.holding = {name: translation.diagnostics for name in translation.served if held}
+    return translation
+
+
+def test_a_hold_is_told_once_and_ends():
+    """That a proxy is held is told when it begins and when it ends, and remembered between."""
+
+    async def scenario(harness):
+        start = harness.time
+        await harness.say("a=one hold !typo")
+        harness.time += timedelta(minutes=1)
+        await harness.say("a=one hold !typo !other")
+
+        assert {"a": start} == dict(harness.state.held)
+
+        (held,) = harness.of(ProxyHeld)
+
+        assert ("a", ["!typo"], (SOURCE,)) == (
+            held.proxy,
+            [found.message for found in held.because],
+            held.waiting,
+        )
+        assert [] == harness.of(ProxyReleased)
+
+        await harness.say("crash")
+
+        assert {"a": start} == dict(harness.state.held)
+
+        await harness.say("a=one")
+
+        assert {} == dict(harness.state.held)
+        assert [ProxyReleased(proxy="a", seconds=60.0)] == harness.of(ProxyReleased)
+
+    run(scenario, "a=one", translate=holding)
+
+
+def test_a_deleted_proxy_is_not_held():
+    """Deleted is not invalid: with the proxy its hold goes away."""
+
+    async def scenario(harness):
+        await harness.say("a=one b=two hold")
+        await harness.say("b=two hold")
+
+        assert ["b"] == list(harness.state.held)
+        assert ["a"] == [event.proxy for event in harness.of(ProxyReleased)]
+
+    run(scenario, "a=one b=two", translate=holding)
