@@ -30,7 +30,7 @@ golden: $(READY) ## write the golden files anew, and delete those without a case
 	$(BIN)/python -m pytest tests/golden --update-golden $(ARGS)
 
 crash: $(READY) ## kill the control plane many times, and see that nothing is lost
-	@PYTHONPATH=tests $(BIN)/python tests/crash/campaign.py $(ARGS)
+	@PYTHONPATH=.:tests $(BIN)/python tests/crash/campaign.py $(ARGS)
 
 bench: $(READY) ## measure; every figure is a ratio inside one run
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -6,18 +6,15 @@ import asyncio
 import time
 from collections import Counter
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from penstock.errors import SourceEmpty, SourceError
 from penstock.events import (
     ProxyHeld,
-    ProxyPublished,
     ProxyReleased,
     ReloadFinished,
-    ResourceChanges,
     SourceLost,
     SourceRecovered,
     StateDamaged,
@@ -26,23 +23,23 @@ from penstock.events import (
     StateUnwritable,
     TranslationFailed,
 )
-from penstock.holding import count_routes, held_since
+from penstock.reloader import Reloader
 from penstock.sources import Observation
 from penstock.sources import Outage as SourceOutage
-from penstock.state import Finding, Outage, Publication, Reload, Result, Saving, State
-from translator import ir
+from penstock.state import Outage, Reload, Result, State
 from translator.emit import emit
 from translator.pipeline import translate
-from translator.report import Diagnostic, Position, rules
-from xds.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from penstock.feed import Feed
     from penstock.keeper import Keeper
     from penstock.sources import Source
+    from penstock.state import Finding, Saving
+    from translator import ir
     from translator.pipeline import Inputs, Translation
+    from xds.snapshot import Snapshot
 
 __all__ = ["Controller", "Served"]
 
@@ -55,32 +52,6 @@ class Served(Protocol):
 
     def mark_synced(self) -> None:
         """Begin to serve: everything that there is has been put."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """What a worker thread made of some inputs."""
-
-    translation: Translation | None
-    """None if translating failed."""
-    made: tuple[tuple[ir.Proxy, Snapshot], ...] = ()
-    """What is to be served, as far as it differs from what is."""
-    routes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """By proxy, how many routes are served and not served as written."""
-    failures: tuple[tuple[str, Exception], ...] = ()
-    """Our own bugs, each with the proxy that it hit, or the empty name if it hit all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
-    """What a reload comes to."""
-
-    state: State
-    reload: Reload
-    published: tuple[ProxyPublished, ...]
-    failures: tuple[tuple[str, Exception], ...]
-    damage: tuple[str, ...]
-    """What of the past turned out to be damaged on the way."""
 
 
 class Controller:
@@ -107,12 +78,12 @@ class Controller:
         self._served = served
         self._feed = feed
         self._keeper = keeper
-        self._past: Translation | None = None
-        self._translate = translate
-        self._emit = emit
         self._now = now
         self._monotonic = monotonic
         self._first: Observation | None = None
+        self._reloader = Reloader(
+            keeper=keeper, translate=translate, emit=emit, now=now, monotonic=monotonic
+        )
         self.state = State(saving=keeper.saving if keeper is not None else None)
         """Where it stands; a new value after each reload."""
 
@@ -204,7 +175,8 @@ class Controller:
         """Serve what was read."""
         self._recover()
         before = self.state
-        step = await asyncio.to_thread(self._step, observation, before)
+        # In a thread, so that the streams go on meanwhile.
+        step = await asyncio.to_thread(self._reloader.reload, observation, before)
         for event in step.published:
             self._served.set(event.publication.proxy.name, event.publication.snapshot)
         if step.state.translation is not None and step.state.proxies:
@@ -244,126 +216,6 @@ class Controller:
         else:
             self._feed.publish(StateSaved(saving=saving))
 
-    def _step(self, observation: Observation, before: State) -> _Step:
-        """Decide what to serve, and save it; in a thread, so that streams go on meanwhile."""
-        damage: tuple[str, ...] = ()
-        if self._keeper is not None and self._past is None:
-            self._past, damage = self._keeper.recall()
-        work = self._work(observation.inputs, before)
-        now = self._now()
-        proxies, published = _publications(work, before, observation, now)
-        reload = Reload(
-            result=_result(work, published),
-            at=now,
-            seconds=self._monotonic() - observation.noticed,
-            error="; ".join(f"{type(error).__name__}: {error}" for _, error in work.failures),
-        )
-        translation = work.translation or before.translation
-        state = State(
-            generation=before.generation + bool(published),
-            reload=reload,
-            outage=None,
-            translation=translation,
-            findings=_findings(work, before, now, self._keeper.since if self._keeper else {}),
-            proxies=proxies,
-            held=held_since(before.held, translation, now) if translation else before.held,
-            routes=work.routes if work.translation else before.routes,
-        )
-        if self._keeper is not None:
-            # Before anybody is served: what an Envoy has seen is not to be forgotten.
-            state = replace(state, saving=self._keeper.save(state))
-        return _Step(
-            state=state, reload=reload, published=published, failures=work.failures, damage=damage
-        )
-
-    def _work(self, inputs: Inputs, state: State) -> _Work:
-        """Translate and encode."""
-        translation = state.translation
-        if translation is None or translation.inputs != inputs:
-            try:
-                translation = self._translate(inputs, state.translation or self._past)
-            except Exception as error:  # noqa: BLE001 (our bug is no reason to stop serving)
-                return _Work(translation=None, failures=(("", error),))
-        made: list[tuple[ir.Proxy, Snapshot]] = []
-        failures: list[tuple[str, Exception]] = []
-        for proxy in (*translation.proxies, *_deleted(state, translation)):
-            old = state.proxies.get(proxy.name)
-            if old is not None and not old.loaded and old.proxy == proxy:
-                continue
-            known = (old.proxy, old.snapshot) if old is not None and not old.loaded else None
-            try:
-                snapshot = self._emit(proxy, known)
-            except Exception as error:  # noqa: BLE001 (likewise, and other proxies move on)
-                failures.append((proxy.name, error))
-            else:
-                made.append((proxy, snapshot))
-        return _Work(
-            translation=translation,
-            made=tuple(made),
-            routes=MappingProxyType(
-                {name: count_routes(served) for name, served in translation.served.items()}
-            ),
-            failures=tuple(failures),
-        )
-
-
-def _publications(
-    work: _Work, before: State, observation: Observation, now: datetime
-) -> tuple[Mapping[str, Publication], tuple[ProxyPublished, ...]]:
-    """List what is to be served, and what of it is new."""
-    proxies = dict(before.proxies)
-    published: list[ProxyPublished] = []
-    for proxy, snapshot in work.made:
-        old = before.proxies.get(proxy.name)
-        if old is not None and old.snapshot == snapshot:
-            proxies[proxy.name] = replace(old, proxy=proxy, loaded=False)
-            continue
-        proxies[proxy.name] = publication = Publication(
-            proxy=proxy,
-            snapshot=snapshot,
-            since=now,
-            generation=before.generation + 1,
-            noticed=observation.noticed,
-        )
-        changes = _changes(old.snapshot if old else Snapshot.of(()), snapshot)
-        published.append(ProxyPublished(publication=publication, changes=changes))
-    return MappingProxyType(dict(sorted(proxies.items()))), tuple(published)
-
-
-def _deleted(state: State, translation: Translation) -> Iterator[ir.Proxy]:
-    """Yield the proxies that nobody asks for any more, as proxies that are to do nothing."""
-    wanted = {proxy.name for proxy in translation.proxies}
-    for name in state.proxies:
-        if name not in wanted:
-            yield ir.Proxy(
-                name=name, listeners=(), route_configurations=(), clusters=(), load_assignments=()
-            )
-
-
-def _result(work: _Work, published: Sequence[ProxyPublished]) -> Result:
-    if work.failures:
-        return Result.FAILED
-    return Result.PUBLISHED if published else Result.UNCHANGED
-
-
-def _changes(before: Snapshot, after: Snapshot) -> tuple[ResourceChanges, ...]:
-    changes: list[ResourceChanges] = []
-    for type_url in sorted({*before.types(), *after.types()}):
-        if before.version(type_url) == after.version(type_url):
-            continue
-        old, new = before.resources(type_url), after.resources(type_url)
-        changes.append(
-            ResourceChanges(
-                type_url=type_url,
-                added=tuple(name for name in new if name not in old),
-                changed=tuple(
-                    name for name in new if name in old and new[name].version != old[name].version
-                ),
-                removed=tuple(name for name in old if name not in new),
-            )
-        )
-    return tuple(changes)
-
 
 def _transitions(before: State, after: State, now: datetime) -> Iterator[ProxyHeld | ProxyReleased]:
     """Yield which proxies are held now and were not, and the other way round."""
@@ -378,43 +230,6 @@ def _transitions(before: State, after: State, now: datetime) -> Iterator[ProxyHe
                     because=after.translation.holding[name],
                     waiting=after.translation.served[name].waiting,
                 )
-
-
-def _findings(
-    work: _Work, before: State, now: datetime, past: Mapping[tuple[str, str, str], datetime]
-) -> tuple[Finding, ...]:
-    """List what is wrong now, our own bugs too, with the time since when."""
-    translation = work.translation or before.translation
-    diagnostics = [
-        *(translation.diagnostics if translation else ()),
-        *(_bug(name, error) for name, error in work.failures),
-    ]
-    since = {finding.identity: finding.since for finding in before.findings}
-    if before.translation is None:
-        since = {**past, **since}
-    findings = (
-        Finding(diagnostic=diagnostic, since=now)
-        for diagnostic in sorted(diagnostics, key=lambda diagnostic: diagnostic.sort_key)
-    )
-    return tuple(
-        replace(finding, since=since.get(finding.identity, finding.since)) for finding in findings
-    )
-
-
-def _bug(proxy: str, error: Exception) -> Diagnostic:
-    what = f"proxy '{proxy}' cannot be encoded" if proxy else "the resources cannot be translated"
-    return Diagnostic(
-        rule=rules.INTERNAL,
-        resource=None,
-        position=Position(path="", line=1, column=1),
-        message=f"{what} because of a bug in Penstock: {type(error).__name__}: {error}",
-        help="report it with the traceback in the log; undo the last change to go on meanwhile",
-        effect=(
-            f"proxy '{proxy}' is served what it was before the last change; others move on"
-            if proxy
-            else "everything is served as it was before the last change"
-        ),
-    )
 
 
 def _without(findings: Iterable[Finding], others: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -182,7 +182,7 @@ def test_what_is_removed_meanwhile_is_written_again(tmp_path):
     assert (summary(last), ()) == (loaded, problems)
 
 
-def test_a_resource_that_is_no_longer_valid_is_left_out(tmp_path, monkeypatch):
+def test_a_resource_that_is_no_longer_valid_is_left_out(tmp_path):
     """A version that is stricter than the one that saved says what it cannot use."""
     now = story.Story()
     saved = checkpoint(now.now)
