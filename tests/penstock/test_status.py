@@ -1,0 +1,387 @@
+"""`penstock status`, asked of a real server in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import sys
+import threading
+import urllib.request
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from click.testing import CliRunner
+from support.control_plane import ControlPlane
+from support.files import save
+from support.processes import Process, free_port
+from support.waiting import wait_until
+
+from penstock.cli import program
+from penstock.errors import ServerUnreachable
+from penstock.overview.command import follow
+from xds.testing import FakeEnvoy
+from xds.types import CLUSTER, ROUTE_CONFIGURATION
+
+APP = """\
+apiVersion: gateway.solo.io/v1
+kind: VirtualService
+metadata: {name: app, namespace: gloo-system}
+spec:
+  virtualHost:
+    domains: ['*']
+    routes:
+      - matchers: [{prefix: /echo}]
+        delegateAction: {ref: {name: routes, namespace: echo}}
+      - matchers: [{prefix: /foxtrot}]
+        delegateAction: {ref: {name: routes, namespace: foxtrot}}
+"""
+TABLE = """\
+apiVersion: gateway.solo.io/v1
+kind: RouteTable
+metadata: {{name: routes, namespace: {team}}}
+spec:
+  routes:
+    - matchers: [{{prefix: /{team}}}]
+      directResponseAction: {{status: {status}, body: {team}}}
+"""
+SETTINGS = """\
+apiVersion: gloo.solo.io/v1
+kind: Settings
+metadata: {name: default, namespace: gloo-system}
+spec: {gloo: {invalidConfigPolicy: {POLICY: true}}}
+"""
+TYPO = TABLE.format(team="echo", status=200).replace("prefix", "prefx")
+TIME = r"\d\d:\d\d:\d\dZ"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def config(tmp_path):
+    config = tmp_path / "config"
+    save(config / "gateway" / "app.yaml", APP)
+    for team in ("echo", "foxtrot"):
+        save(config / team / "routes.yaml", TABLE.format(team=team, status=200))
+    return config
+
+
+@pytest.fixture
+def server(config, tmp_path):
+    with ControlPlane(config, tmp_path) as server:
+        wait_for(server, "reload_finished")
+        yield server
+
+
+def wait_for(server, event, count=1):
+    def found():
+        events = server.events(event)
+        return server.alive() and len(events) >= count and events
+
+    return wait_until(found, f"{count} times {event}")
+
+
+def edit(server, path, text):
+    """Write a file, and wait until the server has dealt with it."""
+    count = len(server.events("reload_finished"))
+    save(path, text)
+    wait_for(server, "reload_finished", count + 1)
+
+
+def status(server, *options):
+    address = f"127.0.0.1:{server.admin_port}"
+    return CliRunner().invoke(program, ["status", "--server", address, *options])
+
+
+def metrics(server):
+    url = f"http://127.0.0.1:{server.admin_port}/metrics"
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return set(answer.read().decode().splitlines())
+
+
+def routes_metric(outcome, number):
+    return f'penstock_routes{{outcome="{outcome}",proxy="gateway-proxy"}} {number:.1f}'
+
+
+def test_a_hold_from_its_beginning_to_its_end(config, server):
+    """Who is held, since when, because of whom and who waits is told until it is over."""
+    healthy = status(server)
+    edit(server, config / "echo" / "routes.yaml", TYPO)
+    edit(server, config / "foxtrot" / "routes.yaml", TABLE.format(team="foxtrot", status=201))
+    held = status(server)
+    since = re.search(rf"held since ({TIME})", held.output)[1]
+    proxy = json.loads(status(server, "-o", "json").output)["status"]["proxies"][0]
+    gauges = metrics(server)
+    edit(server, config / "echo" / "routes.yaml", TABLE.format(team="echo", status=202))
+    released = status(server)
+
+    hold = "proxy gateway-proxy is held at its last good routes"
+    assert (0, 1, 0) == (healthy.exit_code, held.exit_code, released.exit_code)
+    assert (
+        f"""
+  routes: 1 served, 1 held
+  held since {since} at its last good routes
+    because of PEN201 in RouteTable echo/routes ({config}/echo/routes.yaml:6:19)
+    waiting: RouteTable foxtrot/routes
+
+{config}/echo/routes.yaml:6:19: error[PEN201]: unknown field 'prefx'
+    6 |     - matchers: [{{prefx: /echo}}]
+      |                   ^^^^^ did you mean 'prefix'?
+      = effect: {hold} since {since}; foxtrot/routes waits
+      = note: delegated from VirtualService gloo-system/app ({config}/gateway/app.yaml:9:25)
+"""
+        in held.output
+    )
+    assert "1 proxy held, no Envoy connected. 1 error, 0 warnings in 3 files" == last(held)
+    assert "held" not in released.output
+    assert "no Envoy connected. No problems detected." == last(released)
+
+    assert proxy["held"]
+    assert f"T{since[:-1]}." in proxy["held_since"]
+    assert ["PEN201"] == [found["code"] for found in proxy["held_because"]]
+    assert [{"kind": "RouteTable", "namespace": "foxtrot", "name": "routes"}] == proxy["waiting"]
+    assert {
+        "penstock_held_proxies 1.0",
+        'penstock_proxy_held{proxy="gateway-proxy"} 1.0',
+        routes_metric("served", 1),
+        routes_metric("held", 1),
+    } <= gauges
+    assert {"penstock_held_proxies 0.0", routes_metric("held", 0)} <= metrics(server)
+
+    (begin,), (end,) = server.events("proxy_held"), server.events("proxy_released")
+    assert [f"PEN201 RouteTable echo/routes at {config}/echo/routes.yaml:6:19"] == begin["because"]
+    assert "gateway-proxy" == begin["proxy"] == end["proxy"]
+    assert ["PEN201"] == [event["code"] for event in server.events("finding_reported")]
+    assert ["PEN201"] == [event["code"] for event in server.events("finding_resolved")]
+
+
+def last(result):
+    return result.output.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome", "line"),
+    [
+        ("replaceInvalidRoutes", "replaced", "  replaced: {route} answers 404"),
+        ("keepLastGoodRoutes", "kept", "  kept: {route} answers its last good version"),
+    ],
+)
+def test_routes_that_are_not_served_as_written(config, server, policy, outcome, line):
+    """A route that is replaced or kept is told with its owner and what answers; nobody waits."""
+    edit(server, config / "gateway" / "settings.yaml", SETTINGS.replace("POLICY", policy))
+    edit(
+        server,
+        config / "echo" / "routes.yaml",
+        TYPO.replace("{prefx: /echo}", "{prefix: /echo}").replace("status: 200", "status: 99"),
+    )
+
+    result = status(server)
+
+    assert 1 == result.exit_code
+    assert line.format(route="RouteTable echo/routes (route '#0')") in result.output.splitlines()
+    assert f"  routes: 1 served, 1 {outcome}" in result.output.splitlines()
+    assert "held" not in result.output
+    assert "no Envoy connected. 1 error, 0 warnings in 4 files" == last(result)
+    assert {routes_metric(outcome, 1), "penstock_held_proxies 0.0"} <= metrics(server)
+
+
+@pytest.mark.parametrize("protocol", ["sotw", "delta"])
+def test_what_an_envoy_refuses(server, protocol):
+    """A refusal is told with Envoy's words until Envoy accepts; what is not accepted is stale."""
+
+    async def main():
+        async with FakeEnvoy(server.ads_port, protocol=protocol, node="edge-1") as envoy:
+            await envoy.subscribe(CLUSTER)
+            await envoy.ack(await envoy.expect(CLUSTER))
+            await envoy.subscribe(ROUTE_CONFIGURATION, "listener-::-8080-routes")
+            response = await envoy.expect(ROUTE_CONFIGURATION)
+            stale = await asyncio.to_thread(status, server)
+            await envoy.nack(response, "I do not like \x1b[31mit")
+            wait_for(server, "update_rejected")
+            return stale, await asyncio.to_thread(status, server)
+
+    stale, rejected = asyncio.run(main())
+
+    assert (1, 1) == (stale.exit_code, rejected.exit_code)
+    assert "1 Envoy stale. No problems detected." == last(stale)
+    assert "1 Envoy rejected. No problems detected." == last(rejected)
+    for pattern in (
+        rf"gateway-proxy  REJECTED  version \w{{16}}  since {TIME}  1 Envoy",
+        rf"  Envoy edge-1  REJECTED  fake, {protocol}, from \S+",
+        rf"    Cluster +SYNCED    since {TIME}  version \w+",
+        rf"    RouteConfiguration +REJECTED  since {TIME}  sent \w+, accepted nothing",
+        r"      refused listener-::-8080-routes: I do not like \\x1b\[31mit",
+    ):
+        assert re.search(f"^{pattern}$", rejected.output, flags=re.MULTILINE), pattern
+
+
+def test_an_envoy_that_has_accepted_everything(server):
+    """Nothing is wrong, and the exit code says so."""
+
+    async def main():
+        async with FakeEnvoy(server.ads_port) as envoy:
+            await envoy.subscribe(CLUSTER)
+            await envoy.ack(await envoy.expect(CLUSTER))
+            await envoy.subscribe(CLUSTER)
+            return await asyncio.to_thread(
+                wait_until,
+                lambda: (result := status(server)).exit_code == 0 and result,
+                "the acceptance",
+            )
+
+    assert "1 Envoy synced. No problems detected." == last(asyncio.run(main()))
+
+
+def test_an_envoy_of_a_proxy_that_does_not_exist(server):
+    """An Envoy that waits for a proxy that nobody defines is told, and is a problem."""
+
+    async def main():
+        async with FakeEnvoy(server.ads_port, metadata={"role": "ns~typo"}) as envoy:
+            await envoy.subscribe(CLUSTER)
+            wait_for(server, "stream_opened")
+            return await asyncio.to_thread(status, server)
+
+    result = asyncio.run(main())
+
+    assert 1 == result.exit_code
+    assert "typo  UNKNOWN  there is no such proxy  1 Envoy" in result.output.splitlines()
+    assert "1 Envoy unserved. No problems detected." == last(result)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TYPO,
+        TYPO.replace("200", "200, body: 'échö 世界 👍'"),
+        TYPO.replace("{prefx: /echo}", "{'\\e[31m': /echo}"),
+        "kind: [\n",
+        "",
+    ],
+)
+def test_the_findings_are_those_of_check(config, tmp_path, text):
+    """At the first start a server finds what `check` finds, and shows it in the same words."""
+    save(config / "echo" / "routes.yaml", text)
+    checked = CliRunner().invoke(program, ["check", str(config)]).output
+    with ControlPlane(config, tmp_path) as server:
+        wait_for(server, "reload_finished")
+        shown = status(server).output
+
+    findings, _, totals = checked.partition("\n\n")[2].rstrip("\n").rpartition("\n")
+    assert findings
+    assert findings in shown
+    assert shown.endswith(f". {totals}\n")
+
+
+def test_a_lost_source_is_told(config, server):
+    """A folder that went away is not forgotten behind what is still served."""
+    config.rename(config.with_name("elsewhere"))
+    wait_for(server, "source_lost")
+
+    result = status(server)
+
+    assert 1 == result.exit_code
+    assert re.search(
+        rf"^source lost since {TIME}: no such file or folder: {re.escape(str(config))}$",
+        result.output,
+        flags=re.MULTILINE,
+    )
+
+
+def test_nobody_there():
+    """Without a server there is one sentence with the option, and an exit code of its own."""
+    url = f"http://127.0.0.1:{free_port()}"
+
+    result = CliRunner().invoke(program, ["status"], env={"PENSTOCK_SERVER": url})
+
+    assert 2 == result.exit_code
+    assert (
+        f"Error: cannot reach a Penstock server at {url}: connection refused; "
+        "start one with 'penstock serve', or say where it is with --server\n"
+    ) == result.output
+
+
+@contextmanager
+def stranger(code, body):
+    """Some other server."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(code)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "reason"),
+    [
+        (404, b"", "answers 404"),
+        (200, b"<html>", "is not JSON"),
+        (200, b"[]", "has no 'proxies'"),
+        (200, b"{}", "has no 'proxies'"),
+    ],
+)
+def test_somebody_else_there(code, body, reason):
+    """A server that is not Penstock's is told from one that is away."""
+    with stranger(code, body) as url:
+        result = CliRunner().invoke(program, ["status", "--server", url])
+
+    assert 2 == result.exit_code
+    assert (
+        f"Error: {url} is not the admin address of a Penstock server: /api/v1/status {reason}; "
+        "say where it is with --server\n"
+    ) == result.output
+
+
+@pytest.mark.parametrize("url", ["ftp://host:1", "http://", "http://host:port", ""])
+def test_what_is_no_url(url):
+    """A mistyped option is a mistake in the call, told with its name."""
+    result = CliRunner().invoke(program, ["status", "--server", url])
+
+    assert 2 == result.exit_code
+    assert "Invalid value for '--server'" in result.output
+
+
+def test_what_changes_is_shown():
+    """Each state is shown once, an absence too, and Ctrl-C is no failure."""
+    looks = iter(["one", "one", ServerUnreachable("away"), ServerUnreachable("away"), "one", "two"])
+    shown = []
+
+    def look():
+        found = next(looks, KeyboardInterrupt())
+        if isinstance(found, BaseException):
+            raise found
+        return found, found.upper()
+
+    follow(look, shown.append, lambda _: None)
+
+    assert ["ONE", "Error: away", "ONE", "TWO"] == shown
+
+
+def test_watching_follows_a_server(config, server, tmp_path):
+    """Without a terminal there is one block for each change, and Ctrl-C ends it well."""
+    command = [sys.executable, "-m", "penstock", "status", "--watch"]
+    command += ["--server", f"127.0.0.1:{server.admin_port}"]
+    with Process(command, tmp_path / "watch.log") as watching:
+        wait_until(lambda: "No problems detected." in watching.tail(), "the first block")
+        edit(server, config / "echo" / "routes.yaml", TYPO)
+        wait_until(lambda: "1 proxy held" in watching.tail(), "the second block")
+
+        assert 0 == watching.end(signal.SIGINT)
+
+    blocks = watching.tail().split("--- ")[1:]
+    assert 2 == len(blocks)
+    assert all(re.match(rf"\d{{4}}-\d\d-\d\d {TIME}\npenstock ", block) for block in blocks)
