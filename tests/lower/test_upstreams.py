@@ -226,3 +226,36 @@ def test_unknown_service(upstreams, place, hint):
 
     assert [("PEN312", "t/u", place)] == world.found
     assert hint == world.diagnostic("PEN312").help
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        slices("{addresses: [10.0.0.1]}", "{addresses: [nowhere]}", '{addresses: [""]}'),
+        document(
+            "Endpoints",
+            "t/s",
+            "subsets: [{addresses: [{ip: 10.0.0.1}, {ip: nowhere}, {ip: ''}], "
+            "ports: [{name: http, port: 8080}]}]",
+        ),
+    ],
+    ids=["slice", "endpoints"],
+)
+def test_an_address_that_is_none_is_left_out(document):
+    """Envoy would refuse it together with the endpoints of everybody else."""
+    world = World(kube(), SERVICE, document)
+
+    assert [("10.0.0.1", 8080, {})] == endpoints(world)
+    assert ["PEN415", "PEN415"] == [found.code for found in world.diagnostics]
+    assert ["'' is not an IP address", "'nowhere' is not an IP address"] == sorted(
+        found.message for found in world.diagnostics
+    )
+
+
+def test_a_pod_of_another_namespace_gives_no_labels():
+    """A Pod with the address of another namespace's Pod takes nothing away from that."""
+    stranger = document("Pod", "a/a", "status: {podIP: 10.0.0.1}", labels="{version: v2}")
+    own = pod("p", "10.0.0.1", "{version: v1}")
+    world = World(kube(), SERVICE, slices("{addresses: [10.0.0.1]}"), own, stranger)
+
+    assert [("10.0.0.1", 8080, {"version": "v1"})] == endpoints(world)

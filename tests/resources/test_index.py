@@ -107,7 +107,7 @@ def test_endpoints_are_found_by_service_and_address():
 
     assert ["s1", "s2"] == [s.ref.name for s in index.endpoint_slices["echo", "echo"]]
     assert [("echo", "p1"), ("echo", "p2")] == list(index.pods)
-    assert "p1" == index.pods_by_ip["10.0.0.1"].ref.name
+    assert "p1" == index.pods_by_ip["echo", "10.0.0.1"].ref.name
     assert 80 == index.services["echo", "echo"].spec.spec.ports[0].port
 
 
@@ -164,3 +164,74 @@ def test_ten_thousand_tables_are_indexed_in_one_go():
     assert 2000 == len(index.route_tables)
     assert sorted(index.route_tables) == list(index.route_tables)
     assert () == diagnostics
+
+
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {{name: {0}, namespace: echo}}
+status: {{podIP: {1}}}
+"""
+SLICE = """\
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: {}, namespace: echo, labels: {{kubernetes.io/service-name: echo}}}}
+"""
+SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: echo, namespace: echo}\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"echo/s.yaml": SERVICE, "echo/e.yaml": SLICE.format("own")}, ["own"]),
+        ({"k8s/s.yaml": SERVICE, "other/e.yaml": SLICE.format("apart")}, ["apart"]),
+        (
+            {
+                "echo/s.yaml": SERVICE,
+                "echo/e.yaml": SLICE.format("own"),
+                "bravo/e.yaml": SLICE.format("foreign"),
+            },
+            ["own"],
+        ),
+    ],
+)
+def test_endpoints_come_from_the_folder_of_the_service(files, expected):
+    """Nobody adds endpoints to a Service that has some in its own folder."""
+    index, _ = build_index(read_files(files))
+
+    assert expected == [found.ref.name for found in index.endpoint_slices["echo", "echo"]]
+
+
+def test_a_pod_does_not_take_the_address_of_another():
+    """Of two Pods of a namespace with one address the one counts that had it before."""
+    own, foreign = POD.format("p", "10.0.0.1"), POD.format("a", "10.0.0.1")
+    before, _ = build_index(read_files({"k8s/p.yaml": own}))
+    files = {"k8s/p.yaml": own, "bravo/a.yaml": foreign}
+
+    index, _ = build_index(read_files(files), last_good=before.resources)
+    assert "p" == index.pods_by_ip["echo", "10.0.0.1"].ref.name
+
+    index, _ = build_index(read_files({"echo/p.yaml": own, "bravo/a.yaml": foreign}))
+    assert "p" == index.pods_by_ip["echo", "10.0.0.1"].ref.name
+
+
+def test_a_folder_inside_of_another_teams_comes_later():
+    """Of two folders that are called like a namespace, the outer one is the owner's."""
+    files = {"bravo/echo/a.yaml": FILES["a.yaml"], "echo/routes/z.yaml": FILES["d.yaml"]}
+    index, [duplicate] = build_index(read_files(files))
+
+    assert 3 == index.route_tables["echo", "echo"].spec.weight
+    assert "bravo/echo/a.yaml" == duplicate.position.path
+
+
+def test_nobody_takes_the_place_of_what_cannot_be_read():
+    """While the file of a resource cannot be read, another document of its name is not used."""
+    before, _ = build_index(read_files({"echo/a.yaml": FILES["a.yaml"]}))
+    [ref] = [ref for ref in before.resources if ref.kind == "RouteTable"]
+
+    index, _ = build_index(
+        read_files({"bravo/d.yaml": FILES["d.yaml"]}), last_good=before.resources, lost={ref}
+    )
+
+    assert 1 == index.route_tables["echo", "echo"].spec.weight
+    assert {ref} == index.stale

@@ -188,3 +188,15 @@ def test_foreign_kinds_are_ignored_with_a_warning(api_version, kind):
 def test_documents_without_a_type(text, expected):
     """A document has to say what it is."""
     assert [expected] == lines(reading(text))
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65536, 2**70])
+def test_a_port_that_no_endpoint_has(port):
+    """A port out of range breaks the slice, because nothing can be sent there."""
+    found = reading(
+        "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
+        f"metadata: {{name: a, namespace: b}}\nports: [{{port: {port}}}]\n"
+    )
+
+    assert None is found.resource
+    assert ["PEN205"] == [finding.code for finding in found.diagnostics]

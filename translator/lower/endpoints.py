@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from translator.ir import Endpoint
-from translator.lower.addresses import canonical_ip
+from translator.lower.addresses import canonical_ip, is_ip
+from translator.lower.findings import Findings, Place
+from translator.report import quote, rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from translator.ir import Labels
-    from translator.resources import Index
+    from translator.lower.findings import Finding, Path
+    from translator.resources import Index, Resource
     from translator.resources.core import ServicePort, SlicePort, TargetRef
 
 _IP_FAMILIES = ("IPv4", "IPv6")
@@ -57,6 +60,8 @@ class KubernetesEndpoints:
         empty = dict.fromkeys(keys, "")
         found: set[Endpoint] = set()
         for address, number, target in self._addresses(namespace, service, port):
+            if not is_ip(address):
+                continue
             labels = self._labels(namespace, address, target)
             if all(labels.get(key) == value for key, value in selector.items()):
                 labelled: Labels = tuple(sorted((empty | dict(labels)).items()))
@@ -88,8 +93,40 @@ class KubernetesEndpoints:
         if target is not None and target.kind in {"Pod", ""} and target.name:
             pod = self.index.pods.get((target.namespace or namespace, target.name))
             return pod.labels if pod is not None else {}
-        pod = self.index.pods_by_ip.get(address)
-        return pod.labels if pod is not None and pod.ref.namespace == namespace else {}
+        pod = self.index.pods_by_ip.get((namespace, address))
+        return pod.labels if pod is not None else {}
+
+
+def check_addresses(index: Index) -> list[Finding]:
+    """
+    Report addresses that are none.
+
+    Envoy refuses a response for one of them, and with it the endpoints of everybody else.
+    """
+    found: list[Finding] = []
+    for pieces in index.endpoint_slices.values():
+        for piece in pieces:
+            if piece.spec.address_type in _IP_FAMILIES:
+                for number, endpoint in enumerate(piece.spec.endpoints):
+                    if endpoint.addresses:
+                        path = ("endpoints", number, "addresses", 0)
+                        _check(piece, endpoint.addresses[0], path, found)
+    for resource in index.endpoints.values():
+        for number, subset in enumerate(resource.spec.subsets):
+            for place, entry in enumerate(subset.addresses):
+                where = ("subsets", number, "addresses", place, "ip")
+                _check(resource, entry.ip, where, found)
+    return found
+
+
+def _check(resource: Resource[object], address: str, path: Path, found: list[Finding]) -> None:
+    if not is_ip(address):
+        Findings(resource, found=found).add(
+            rules.BAD_ADDRESS,
+            Place(resource, path),
+            f"{quote(address)} is not an IP address",
+            effect="no request goes there",
+        )
 
 
 def _port_number(ports: Sequence[SlicePort], name: str) -> int | None:

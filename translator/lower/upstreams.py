@@ -19,7 +19,7 @@ from translator.ir import (
 )
 from translator.lower import names
 from translator.lower.addresses import canonical_ip, is_dns_name, is_ip
-from translator.lower.endpoints import KubernetesEndpoints
+from translator.lower.endpoints import KubernetesEndpoints, check_addresses
 from translator.lower.findings import Findings, Place
 from translator.lower.suggestions import similar_resource
 from translator.report import ResourceRef, rules
@@ -58,7 +58,7 @@ class Upstreams:
 
 def lower_upstreams(index: Index) -> Upstreams:
     """Lower all upstreams."""
-    upstreams = Upstreams()
+    upstreams = Upstreams(found=check_addresses(index))
     kubernetes = KubernetesEndpoints(index=index)
     for key, resource in index.upstreams.items():
         findings = Findings(resource, found=upstreams.found)

@@ -15,6 +15,10 @@ Path: TypeAlias = tuple[str | int, ...]
 class Locator(Protocol):
     """Finds places in the text that a resource was read from."""
 
+    @property
+    def origin(self) -> str:
+        """The name of the file."""
+
     def value(self, *path: str | int) -> Position:
         """Locate the value at a path of keys and indices; where there is none, its parent."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from translator.resources.base import Flag, Integer, Model, Text
+from translator.resources.base import Flag, Integer, Model, Port, Text
 
 
 class CoreModel(Model):
@@ -86,7 +86,7 @@ class SlicePort(CoreModel):
 
     name: Text = ""
     """The name of the Service's port."""
-    port: Integer | None = None
+    port: Port | None = None
     """The number."""
 
 

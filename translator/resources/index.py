@@ -30,6 +30,9 @@ Key: TypeAlias = tuple[str, str]
 SERVICE_LABEL = "kubernetes.io/service-name"
 """The label by which an EndpointSlice says whose endpoints it holds."""
 
+_NOWHERE = 1_000_000
+"""Deeper than any folder."""
+
 _NO_STAND_IN = frozenset({"Upstream", "UpstreamGroup"})
 
 
@@ -46,10 +49,11 @@ class Index:
     services: Mapping[Key, Resource[Service]]
     endpoints: Mapping[Key, Resource[Endpoints]]
     endpoint_slices: Mapping[Key, tuple[Resource[EndpointSlice], ...]]
-    """By the namespace and name of their Service."""
+    """By the namespace and name of their Service; those in its folder, if there are any."""
     pods: Mapping[Key, Resource[Pod]]
-    pods_by_ip: Mapping[str, Resource[Pod]]
-    """Pods by their address; of two with one address, the first by key."""
+    pods_by_ip: Mapping[Key, Resource[Pod]]
+    """Pods by their namespace and address; of two with one address, the one that had it before,
+    else the one whose folder is called like the namespace, else the first by name."""
     route_tables_by_namespace: Mapping[str, tuple[Resource[RouteTableSpec], ...]]
     """What a selector has to look at, in the order of their names."""
     broken: frozenset[ResourceRef]
@@ -73,9 +77,10 @@ def build_index(
     """
     Collect the resources.
 
-    Of two documents with one identity the one counts that was good last, else one whose folder is
-    called like its namespace, else the first by file and place; the others are reported. The
-    outcome does not depend on the order of the readings.
+    Of two documents with one identity the one counts that was good last, else one in a folder that
+    is called like its namespace, else the first by file and place; the others are reported. While
+    the one that was good last cannot be read, no other takes its place. The outcome does not depend
+    on the order of the readings.
 
     Args:
         readings: What the documents say.
@@ -103,7 +108,8 @@ def build_index(
             if others:
                 first, *others = sorted(claims[ref], key=_precedence(former))
                 diagnostics += (_duplicate(ref, _place(first), _place(other)) for other in others)
-            resource = first.resource
+            if former is None or ref not in lost or _is_from(former, first):
+                resource = first.resource
         if resource is None and former is not None and ref.kind not in _NO_STAND_IN:
             resource = former
             stale.add(ref)
@@ -125,9 +131,9 @@ def build_index(
         settings=MappingProxyType(kinds["Settings"]),
         services=MappingProxyType(kinds["Service"]),
         endpoints=MappingProxyType(kinds["Endpoints"]),
-        endpoint_slices=_by_service(kinds["EndpointSlice"].values()),
+        endpoint_slices=_by_service(kinds["EndpointSlice"].values(), kinds["Service"]),
         pods=MappingProxyType(kinds["Pod"]),
-        pods_by_ip=_by_ip(kinds["Pod"].values()),
+        pods_by_ip=_by_ip(kinds["Pod"].values(), last_good),
         route_tables_by_namespace=_by_namespace(kinds["RouteTable"].values()),
         broken=frozenset(broken),
         resources=MappingProxyType(resources),
@@ -142,17 +148,30 @@ def build_index(
 
 def _precedence(
     former: Resource[Model] | None,
-) -> Callable[[Reading], tuple[bool, bool, Position]]:
+) -> Callable[[Reading], tuple[bool, int, Position]]:
     """Order documents with one identity: the one that counts comes first."""
-    owner = former.locator.value().path if former is not None else ""
 
-    def precedence(reading: Reading) -> tuple[bool, bool, Position]:
-        place = _place(reading)
-        folder = place.path.rpartition("/")[0].rpartition("/")[2]
+    def precedence(reading: Reading) -> tuple[bool, int, Position]:
         namespace = reading.ref.namespace if reading.ref is not None else ""
-        return place.path != owner, folder != namespace, place
+        inherited = former is not None and _is_from(former, reading)
+        return not inherited, _depth(reading.locator.origin, namespace), _place(reading)
 
     return precedence
+
+
+def _is_from(resource: Resource[Model], reading: Reading) -> bool:
+    """Tell whether a resource was read from the file of another reading."""
+    return resource.locator.origin == reading.locator.origin
+
+
+def _depth(origin: str, namespace: str) -> int:
+    """
+    Tell how deep the folder is that a namespace belongs to; deeper than all if there is none.
+
+    A team can make a folder called like another team's, but below its own only.
+    """
+    *folders, _ = origin.split("/")
+    return folders.index(namespace) if namespace in folders else _NOWHERE
 
 
 def _place(reading: Reading) -> Position:
@@ -171,21 +190,43 @@ def _duplicate(ref: ResourceRef, first: Position, other: Position) -> Diagnostic
 
 
 def _by_service(
-    slices: Iterable[Resource[EndpointSlice]],
+    slices: Iterable[Resource[EndpointSlice]], services: Mapping[Key, Resource[Service]]
 ) -> Mapping[Key, tuple[Resource[EndpointSlice], ...]]:
+    """
+    Find the slices of each Service.
+
+    Any slice can name any Service. Where some of them lie in the Service's own folder, whoever owns
+    that folder says which endpoints it has, and nobody else adds any.
+    """
     found: defaultdict[Key, list[Resource[EndpointSlice]]] = defaultdict(list)
     for resource in slices:
         if (service := resource.labels.get(SERVICE_LABEL)) is not None:
             found[resource.ref.namespace, service].append(resource)
+    for key, all_of_it in found.items():
+        if (owner := services.get(key)) is not None:
+            folder = _folder(owner)
+            found[key] = [one for one in all_of_it if _folder(one) == folder] or all_of_it
     return MappingProxyType({key: tuple(found[key]) for key in sorted(found)})
 
 
-def _by_ip(pods: Iterable[Resource[Pod]]) -> Mapping[str, Resource[Pod]]:
-    found: dict[str, Resource[Pod]] = {}
+def _folder(resource: Resource[Any]) -> str:
+    return resource.locator.origin.rpartition("/")[0]
+
+
+def _by_ip(
+    pods: Iterable[Resource[Pod]], last_good: Mapping[ResourceRef, Resource[Model]]
+) -> Mapping[Key, Resource[Pod]]:
+    sharing: defaultdict[Key, list[Resource[Pod]]] = defaultdict(list)
     for pod in pods:
         if pod.spec.status.pod_ip:
-            found.setdefault(pod.spec.status.pod_ip, pod)
-    return MappingProxyType(found)
+            sharing[pod.ref.namespace, pod.spec.status.pod_ip].append(pod)
+
+    def precedence(pod: Resource[Pod]) -> tuple[bool, int, str]:
+        past = cast("Resource[Pod] | None", last_good.get(pod.ref))
+        had_it = past is not None and past.spec.status.pod_ip == pod.spec.status.pod_ip
+        return not had_it, _depth(pod.locator.origin, pod.ref.namespace), pod.ref.name
+
+    return MappingProxyType({key: min(those, key=precedence) for key, those in sharing.items()})
 
 
 def _by_namespace(
