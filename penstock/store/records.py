@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from translator import ir
 from translator.ir.plain import from_plain, to_plain
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Part",
+    "ProxySplitter",
     "Text",
     "encode_part",
     "encode_resource",
@@ -29,7 +30,6 @@ __all__ = [
     "join_snapshot",
     "read_text",
     "resources_of",
-    "split_proxy",
     "text_of",
     "texts_of",
 ]
@@ -117,35 +117,53 @@ def read_text(text: Text, reading: FileReading) -> dict[ResourceRef, Good]:
     return found
 
 
-def split_proxy(memory: ProxyMemory) -> tuple[bytes, dict[str, Part]]:
-    """Take what is known of a proxy apart, into an outline and parts by name."""
-    proxy = memory.served
+class ProxySplitter:
+    """Takes apart what is known of one proxy, again and again."""
+
+    def __init__(self) -> None:
+        self._before: ProxyMemory | None = None
+        self._routes: tuple[Mapping[str, object], Mapping[str, Part]] = {}, {}
+
+    def split(self, memory: ProxyMemory) -> tuple[bytes, dict[str, Part]]:
+        """Return an outline, and parts by name."""
+        proxy, before = memory.served, self._before
+        if (
+            before is None
+            or before.served.route_configurations != proxy.route_configurations
+            or before.good != memory.good
+        ):
+            self._routes = _split_routes(memory)
+        self._before = memory  # endpoints change often, and routes need not be looked at again
+        plan, routes = self._routes
+        parts: dict[str, Part] = {_key("cluster", each.name): each for each in proxy.clusters}
+        parts |= {_key("endpoints", each.cluster): each for each in proxy.load_assignments}
+        parts |= routes
+        outline = {
+            "whole": memory.whole,
+            "proxy": to_plain(_hollow(proxy)),
+            "clusters": [each.name for each in proxy.clusters],
+            "endpoints": [each.cluster for each in proxy.load_assignments],
+            **plan,
+        }
+        return json.dumps(outline).encode(), parts
+
+
+def _split_routes(memory: ProxyMemory) -> tuple[Mapping[str, object], Mapping[str, Part]]:
+    """Divide routes into parts by table, and plan how to put them together."""
     parts: dict[str, Part] = {}
-    parts |= {_key("cluster", each.name): each for each in proxy.clusters}
-    parts |= {_key("endpoints", each.cluster): each for each in proxy.load_assignments}
-    runs: list[list[list[Any]]] = []
-    for configuration in proxy.route_configurations:
+    runs: list[list[object]] = []
+    for configuration in memory.served.route_configurations:
         for host in configuration.virtual_hosts:
             tables, order = _by_table(host.routes)
             names = [_key("routes", configuration.name, host.name, *table) for table in tables]
             parts |= zip(names, map(tuple, tables.values()), strict=True)
             runs.append([names, order])
-    served = _by_identity(proxy)
-    parts |= {
-        _key("good", key): routes
-        for key, routes in memory.good.items()
-        if served.get(key) != routes
-    }
-    outline = {
-        "whole": memory.whole,
-        "proxy": to_plain(_hollow(proxy)),
-        "clusters": [each.name for each in proxy.clusters],
-        "endpoints": [each.cluster for each in proxy.load_assignments],
-        "runs": runs,
-        "bad": [key for key in served if key not in memory.good],
-        "good": [key for key, routes in memory.good.items() if served.get(key) != routes],
-    }
-    return json.dumps(outline).encode(), parts
+    served = _by_identity(memory.served)
+    # Nearly all good routes are served; only the others are saved by themselves.
+    good = {key: routes for key, routes in memory.good.items() if served.get(key) != routes}
+    parts |= {_key("good", key): routes for key, routes in good.items()}
+    bad = [key for key in served if key not in memory.good]
+    return {"runs": runs, "bad": bad, "good": list(good)}, parts
 
 
 def encode_part(part: Part) -> bytes:
@@ -155,7 +173,7 @@ def encode_part(part: Part) -> bytes:
 
 def join_proxy(outline: bytes, values: Mapping[str, bytes]) -> ProxyMemory:
     """
-    Put together what `split_proxy` took apart.
+    Put together what was taken apart.
 
     Raises:
         ValueError: It does not fit together, or not into the IR of this version.
@@ -248,12 +266,13 @@ def _in_order(
 
 def _by_identity(proxy: ir.Proxy) -> dict[str, tuple[ir.Route, ...]]:
     """Group the served routes as the good ones are: nearly all of them are the same."""
-    found: defaultdict[str, list[ir.Route]] = defaultdict(list)
+    found: dict[str, tuple[ir.Route, ...]] = {}
     for configuration in proxy.route_configurations:
         for host in configuration.virtual_hosts:
             for route in host.routes:
-                found[f"{host.name} {route.identity}"].append(route)
-    return {key: tuple(routes) for key, routes in found.items()}
+                key = f"{host.name} {route.identity}"
+                found[key] = (*found.get(key, ()), route)
+    return found
 
 
 def _key(*names: str) -> str:

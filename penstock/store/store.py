@@ -93,6 +93,7 @@ class Store:
         self._busy = threading.Lock()
         self._resources: dict[str, Packer[Resource]] = {}
         self._texts = Packer(records.encode_text)
+        self._splitters: dict[str, records.ProxySplitter] = {}
         self._parts: dict[str, Packer[records.Part]] = {}
 
     @classmethod
@@ -258,7 +259,8 @@ class Store:
             snapshots[name] = named(packer.pack(records.resources_of(snapshot)))
         proxies: dict[str, ProxyObjects] = {}
         for name, memory in sorted(checkpoint.memory.proxies.items()):
-            outline, parts = records.split_proxy(memory)
+            splitter = self._splitters.setdefault(name, records.ProxySplitter())
+            outline, parts = splitter.split(memory)
             parts_packer = self._parts.setdefault(name, Packer(records.encode_part))
             proxies[name] = ProxyObjects(
                 outline=digest(outline), parts=named(parts_packer.pack(parts.items()))
