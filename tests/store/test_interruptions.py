@@ -13,6 +13,7 @@ from disk import RecordingDisk
 from penstock.errors import StateInUse
 from penstock.store import Store
 
+pytestmark = pytest.mark.slow
 FIRST, SECOND, *_ = tell()
 CALLS = ["open", "write", "fsync", "replace", "unlink", "mkdir"]
 
