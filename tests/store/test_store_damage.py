@@ -11,6 +11,7 @@ from checkpoints import NOTHING, restore, save, summary, tell
 from penstock.errors import StateUnwritable
 from penstock.store import Store
 
+pytestmark = pytest.mark.slow
 (*_, BEFORE, LAST) = tell()
 
 

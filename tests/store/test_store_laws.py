@@ -15,6 +15,7 @@ from translator.pipeline import Inputs, restored, translate
 from translator.policy import Memory
 from xds.types import LOAD_ASSIGNMENT
 
+pytestmark = pytest.mark.slow
 BOUNDED = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
