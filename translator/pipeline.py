@@ -194,7 +194,8 @@ def _findings(
             # Of a table that is defined twice, only one is lowered.
             if index < len(labels):
                 blames |= dict.fromkeys(found, (reading.ref, labels[index]))
-    gone: list[Blame] = [(ref, "") for ref in _lost(memory, {origin})]
+    # To look through all resources takes long, and few files are damaged.
+    gone: list[Blame] = [(ref, "") for ref in _lost(memory, {origin})] if file.damaged else []
     for diagnostic in file.diagnostics:
         if diagnostic.rule.damage is Damage.FILE:
             yield diagnostic, gone
