@@ -57,10 +57,11 @@ class Sequence:
 
     def holds_back(self, snapshot: Snapshot, resource: Resource, now: float) -> bool:
         """
-        Tell whether a changed listener or route configuration has to wait for clusters.
+        Tell whether a listener or route configuration has to wait for clusters.
 
-        A client that has nothing yet of that name is not kept waiting: it has no traffic to
-        lose, and a listener that waits for its first routes would soon start without them.
+        One that is changed waits until they are warm. A client that has nothing yet of that name
+        has no traffic to lose, and a listener that waits for its first routes would soon start
+        without them: there it is enough that the clusters were sent before (rule 78).
         """
         if resource.type_url not in _WAIT_FOR_CLUSTERS:
             return False
@@ -94,7 +95,15 @@ class Sequence:
         else:
             held = self._deliveries[ROUTE_CONFIGURATION].holds(resource.name)
             needed = set(resource.requires)
-        return held and not all(self._ready(snapshot, name) for name in needed)
+        there = self._ready if held else self._sent
+        return not all(there(snapshot, name) for name in needed)
+
+    def _sent(self, snapshot: Snapshot, name: str) -> bool:
+        """Tell whether the client was sent a cluster, in whatever version."""
+        delivery = self._deliveries.get(CLUSTER)
+        if delivery is None or name not in snapshot.resources(CLUSTER):
+            return True
+        return not delivery.subscription.wants(name) or delivery.held.get(name) is not None
 
     def _ready(self, snapshot: Snapshot, name: str) -> bool:
         """Tell whether the client has a cluster, in its current version, and it is warm."""

@@ -34,6 +34,33 @@ def test_rule_78_order_of_types(make):
 
 
 @both
+@pytest.mark.parametrize(("type_url", "names"), [(RDS, ["r"]), (LDS, [])])
+def test_rule_78_first_routes_after_their_clusters(make, type_url, names):
+    """While clusters wait for a verdict on others, so do the first routes that lead to them."""
+    client = make(world("a"))
+    clusters = client.ask(CDS)
+    client.ask(type_url, *names)
+
+    meanwhile = client.publish(AB)
+    then = client.ack(clusters[0])
+
+    assert [] == of(CDS, meanwhile) + of(type_url, meanwhile)
+    assert [CDS, EDS, type_url] == [r.type_url for r in then]
+
+
+@both
+def test_rule_78_first_routes_do_not_wait_for_ever(make):
+    """A client that never gives its verdict on clusters gets its first routes all the same."""
+    client = make(world("a"))
+    client.ask(CDS)
+    client.ask(RDS, "r")
+    client.publish(AB)
+
+    assert [] == of(RDS, client.wait(19))
+    assert ["RDS r"] == said(of(RDS, client.wait(1)))
+
+
+@both
 def test_rule_79_endpoints_behind_clusters(make):
     """A changed cluster brings its endpoints, unchanged and unasked, in the same breath."""
     client = make(AB).start("r")
@@ -153,6 +180,30 @@ def test_rule_81_endpoints_do_not_wait(make):
     after = client.publish(AB) + client.ask(EDS, "a", "b")
 
     assert "EDS b" in said(of(EDS, after))
+
+
+@both
+def test_rule_84_listeners_do_not_tell(make):
+    """The acknowledgement of a listener says nothing about clusters."""
+    client = make(A)
+    client.ack(client.ask(CDS)[0])
+    [listener] = client.ask(LDS)
+    acked(client, client.ask(RDS, "r"))
+
+    clusters = client.publish(AB)
+
+    assert [] == of(RDS, client.ack(listener))
+    assert ["RDS r"] == said(of(RDS, client.ack(clusters[0])))
+
+
+@both
+def test_rule_85_routes_of_a_changed_listener(make):
+    """A changed listener goes on with the routes that the client has; they are not sent again."""
+    client = make(A).start("r")
+
+    changed = client.publish(world("a", routes={"r": "a"}, edits={"LDS l": "2"}))
+
+    assert ["LDS l"] == said(changed)
 
 
 @both
