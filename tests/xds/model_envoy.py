@@ -112,7 +112,7 @@ class ModelEnvoy:
         self.warmed_up()
 
     def warmed_up(self):
-        """Acknowledge clusters when all are warm (fact 1), and go on."""
+        """Acknowledge clusters when all are warm (rule 80), and go on."""
         if self.warming:
             return
         for response in self.cluster_acks():

@@ -28,6 +28,13 @@ class TestSubscriptions:
 
         assert ("a",) == response.removed
 
+    def test_rule_10_foreign_nonce(self):
+        """The first request of a type is the first, even with a nonce of some other stream."""
+        client = Delta(AB)
+
+        assert ["CDS a b", "EDS a b"] == said(client.ask(CDS, nonce="77"))
+        assert ["first"] == client.kinds()
+
     def test_rule_54_only_what_differs(self):
         """A reconnecting client is sent only what it does not have."""
         client = Delta(AB)
@@ -65,6 +72,30 @@ class TestSubscriptions:
         client = Delta(edited("CDS a"))
 
         assert ["EDS a"] == said(client.ask(EDS, "a", "b", have=versions(AB, EDS, "a", "b")))
+
+    @pytest.mark.parametrize(
+        ("nonce", "error", "kind"),
+        [
+            ("1", None, "ack"),
+            ("1", "no", "nack"),
+            ("1", "", "nack"),
+            ("", None, "subscribe"),
+            ("", "no", "subscribe"),
+            ("7", None, "stale"),
+            ("7", "no", "stale"),
+        ],
+    )
+    def test_rule_59_verdicts(self, nonce, error, kind):
+        """A verdict has the nonce of a response; whether it has an error makes it ACK or NACK."""
+        client = Delta(AB)
+        client.ask(RDS, "r")
+
+        client.ask(RDS, nonce=nonce, error=error)
+
+        r = versions(AB, RDS, "r")
+        assert kind == client.kinds()[-1]
+        assert (r if kind == "ack" else {}) == client.heard[-1].acked
+        assert (r if kind == "nack" else {}) == client.heard[-1].rejected
 
     @pytest.mark.parametrize("error", [None, "no"])
     @pytest.mark.parametrize("nonce", ["1", "stale", ""])

@@ -106,6 +106,21 @@ def test_routes_always_have_their_clusters(make, script):
     envoy.settle()
 
 
+@envoys
+@settings(max_examples=60, deadline=None)
+@given(script=st.lists(st.one_of(steps, steps, disturbances), max_size=40))
+def test_rules_44_and_70_names_come_once(make, script):
+    """No response names a resource twice, be it there or gone: a client refuses all of it."""
+    envoy = make()
+
+    def names_are_unique():
+        for response in envoy.to_client:
+            names = [*(r.name for r in response.resources), *response.removed]
+            assert len(names) == len(set(names))
+
+    play(envoy, script, names_are_unique)
+
+
 def needs(envoy, name):
     routes = envoy.have[RDS].get(name)
     return routes.requires if routes is not None else ()

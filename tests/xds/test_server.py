@@ -15,6 +15,7 @@ from xds.snapshot import Resource, Snapshot
 from xds.testing import FakeEnvoy
 from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 
+REQUESTS = {"sotw": "DiscoveryRequest", "delta": "DeltaDiscoveryRequest"}
 FULL_NAMES = {
     url: url.rpartition("/")[2] for url in (CLUSTER, LOAD_ASSIGNMENT, LISTENER, ROUTE_CONFIGURATION)
 }
@@ -191,6 +192,35 @@ async def test_rule_1_node_only_at_first():
 
 @slow
 @protocols
+@asynchronous
+async def test_rule_3_another_node(protocol):
+    """A client that calls itself something else later is served as what it was at first."""
+    request = messages.build(
+        f"envoy.service.discovery.v3.{REQUESTS[protocol]}",
+        type_url=LISTENER,
+        node={"id": "envoy-2", "cluster": "q"},
+    )
+    async with (
+        Serving(proxies={"p": snapshot("a"), "q": snapshot("b")}) as serving,
+        FakeEnvoy(serving.port, protocol=protocol, cluster="p") as envoy,
+    ):
+        await envoy.subscribe(CLUSTER)
+        clusters = await envoy.expect(CLUSTER)
+        await envoy.send(messages.encode(request))
+        await envoy.expect(LISTENER)
+        serving.cache.set("q", snapshot("b", "c"))
+        await envoy.ack(clusters)
+        serving.cache.set("p", snapshot("a", "d"))
+        pushed = await envoy.expect(CLUSTER)
+        [status] = serving.server.streams()
+
+    assert "d" in pushed.resources
+    assert {"a", "d"} >= pushed.resources.keys()
+    assert ("envoy-1", "p") == (status.stream.node.id, status.stream.proxy)
+
+
+@slow
+@protocols
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
@@ -203,9 +233,8 @@ async def test_rule_1_node_only_at_first():
 @asynchronous
 async def test_rules_2_and_6_invalid_requests(protocol, payload, reason):
     """A stream that begins without a node, a type or a message is ended as invalid."""
-    name = {"sotw": "DiscoveryRequest", "delta": "DeltaDiscoveryRequest"}[protocol]
     if not isinstance(payload, bytes):
-        message = messages.build(f"envoy.service.discovery.v3.{name}", **payload)
+        message = messages.build(f"envoy.service.discovery.v3.{REQUESTS[protocol]}", **payload)
         payload = messages.encode(message)
     async with Serving() as serving, FakeEnvoy(serving.port, protocol=protocol) as envoy:
         await envoy.send(payload)
@@ -306,6 +335,18 @@ async def test_rule_112_slow_client_skips(protocol):
 @slow
 @protocols
 @asynchronous
+async def test_rule_117_large_request(protocol):
+    """A request may be larger than the 4 MiB that gRPC allows by default."""
+    async with Serving() as serving, FakeEnvoy(serving.port, protocol=protocol) as envoy:
+        await envoy.subscribe(ROUTE_CONFIGURATION, "r", "x" * 5 * 1024 * 1024)
+        routes = await envoy.expect(ROUTE_CONFIGURATION)
+
+    assert ["r"] == list(routes.resources)
+
+
+@slow
+@protocols
+@asynchronous
 async def test_rule_123_drain(protocol):
     """On shutdown every stream is told that the server is unavailable, and no new one begins."""
     async with Serving() as serving, FakeEnvoy(serving.port, protocol=protocol) as envoy:
@@ -400,7 +441,7 @@ async def test_address_in_use():
 
 @slow
 @asynchronous
-async def test_rule_121_half_closed_stream():
+async def test_rule_12_half_closed_stream():
     """A client that ends its half ends the stream, in good order."""
     async with Serving() as serving, FakeEnvoy(serving.port) as envoy:
         await envoy.subscribe(LISTENER)

@@ -68,6 +68,16 @@ class TestRequests:
         assert ["EDS a b"] == said(client.ask(EDS, "a", "b", version=AB.version(EDS)))
         assert ["RDS r"] == said(client.ask(RDS, "r", version=AB.version(RDS)))
 
+    def test_rule_20_collections_too(self):
+        """So is one that has the very version of a collection: it may be what it has refused."""
+        client = Sotw(AB)
+
+        clusters, endpoints = client.ask(CDS, version=AB.version(CDS))
+        client.ack(clusters)
+
+        assert ["CDS a b", "EDS a b"] == said([clusters, endpoints])
+        assert ["LDS l"] == said(client.ask(LDS, version=AB.version(LDS)))
+
     def test_rule_21_nonces_are_unique(self):
         """No nonce comes twice on a stream."""
         client = Sotw(AB)
@@ -146,6 +156,20 @@ class TestRequests:
         client.ack(second)
 
         assert not client.stream._deliveries[CDS].in_flight
+
+    def test_rule_28_watch_made_anew(self):
+        """A client that asks as before, because a cluster was changed, has its answer already."""
+        client = Sotw(AB).start("r")
+        [before] = client.publish(edited("EDS a"))
+        client.ack(before, "a", "b")
+        _, ahead = client.publish(edited("EDS a", "CDS a"))
+
+        again = client.ack(before, "a", "b")
+
+        assert ["EDS a"] == said([ahead])
+        assert [] == again
+        assert "stale" == client.kinds()[-1]
+        assert [] == client.ack(ahead, "a", "b")
 
     def test_rule_29_added_names(self):
         """An added name is answered although the client was sent it before, unasked."""
@@ -259,6 +283,19 @@ class TestResponses:
         response, *_ = Sotw(AB).ask(CDS)
 
         assert AB.version(CDS) == response.version
+
+    def test_rule_46_one_version_twice(self):
+        """Responses of one version are told apart by their nonces."""
+        client = Sotw(AB)
+        [first] = client.ask(EDS, "a")
+        client.ack(first)
+        [second] = client.ack(first, "a")
+
+        client.ack(first, "a")
+
+        assert first.version == second.version
+        assert ["first", "ack", "subscribe", "stale"] == client.kinds()
+        assert client.stream.state()[0].pending
 
     def test_rule_48_only_what_is_asked_for(self):
         """A type that nobody asked for is not sent."""

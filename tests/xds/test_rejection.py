@@ -1,0 +1,35 @@
+import pytest
+
+from xds.rejection import clean, culprits
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "missing ]: [",
+        "goo.gle/debugproto  missing ]: [",
+        "goo.gle/debugonly missing\t]:\n [ ",
+        "missing goo.gle/debugstr  ]: [",
+    ],
+)
+def test_rule_99_texts_without_what_varies(text):
+    """One mistake has one text, whatever marker and spaces protobuf puts into it."""
+    assert "missing ]: [" == clean(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "blamed"),
+    [
+        ("Error adding/updating cluster(s) a: malformed IP address: x", {"a"}),
+        ("Error adding/updating cluster(s) a: no, b: no", {"a", "b"}),
+        ("Error adding/updating listener(s) b: cannot bind 'c: d'", {"b"}),
+        ("Error adding/updating cluster(s) ab: no", set()),
+        ("Error adding/updating cluster(s) gone: no", set()),
+        ("Invalid duration: Expected positive duration: a: no", set()),
+        ("missing ]: [", set()),
+        ("", set()),
+    ],
+)
+def test_rule_100_who_is_blamed(text, blamed):
+    """Clusters and listeners are blamed by name, and only those that were sent."""
+    assert blamed == culprits(text, ["a", "b", "c"])
