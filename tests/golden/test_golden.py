@@ -33,18 +33,6 @@ def test_translation(case, request):
     assert expected == actual
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_translation_again(case):
-    """A translation that builds on an earlier one is equal to one from nothing."""
-    before = translate(Inputs(files=golden_inputs(CASES[0])))
-    files = golden_inputs(case)
-
-    fresh, built_on = translate(Inputs(files=files)), translate(Inputs(files=files), before)
-
-    assert fresh.proxies == built_on.proxies
-    assert fresh.diagnostics == built_on.diagnostics
-
-
 def outputs(files: dict[str, bytes]) -> dict[str, str]:
     inputs = Inputs(files=files)
     translation = translate(inputs)
