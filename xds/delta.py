@@ -1,7 +1,7 @@
 """
 The incremental protocol: a response says what is different from what the client has.
 
-The rules by number are those of `docs/xds-protocol.md`; this machine keeps 3, 8 to 10, 54 to 73,
+The rules by number are those of `docs/protocol.md`; this machine keeps 3, 8 to 10, 54 to 73,
 and with `xds.sequence` 78 to 88, 101 and 113.
 """
 

@@ -1,7 +1,7 @@
 """
 The state-of-the-world protocol: a response of a collection says everything there is.
 
-The rules by number are those of `docs/xds-protocol.md`; this machine keeps 3, 6, 8 to 10, 19 to 36,
+The rules by number are those of `docs/protocol.md`; this machine keeps 3, 6, 8 to 10, 19 to 36,
 38 to 42, 44 to 49, and with `xds.sequence` 78 to 88, 101 and 113.
 """
 

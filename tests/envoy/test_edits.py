@@ -63,7 +63,7 @@ def test_upstream_is_replaced_under_load(stage, protocol, kind):
     One save that takes an upstream away and routes to a new one fails no request.
 
     The new cluster must be warm before a route needs it, and the old one must stay until no route
-    does (xds-protocol, section 1.E).
+    does (docs/protocol.md, section E).
     """
     stage.save_shipped()
     stage.save("echo/routes.yaml", team("blue", kind, stage.ports))
