@@ -82,7 +82,8 @@ class _Pages:
         return _Json(self._view.status())
 
     async def reports(self, _: Request) -> Response:
-        return _Json(self._view.reports())
+        # There may be thousands, each with its line of text; what they are about does not change.
+        return await asyncio.to_thread(lambda: _Json(self._view.reports()))
 
     async def snapshot(self, request: Request) -> Response:
         proxy = request.path_params["proxy"]

@@ -15,6 +15,7 @@ from translator.policy import (
     Served,
     effect,
     held_by,
+    hold,
     read_policy,
     serve,
 )
@@ -212,6 +213,7 @@ def _explained(
 ) -> tuple[tuple[Diagnostic, ...], dict[str, tuple[Diagnostic, ...]]]:
     """Say what each mistake does to traffic, and list those that hold a proxy, by proxy."""
     explained: list[Diagnostic] = []
+    holds: dict[tuple[str, ...], str] = {}
     holding: dict[str, list[Diagnostic]] = {name: [] for name in served if served[name].held}
     for diagnostic, blames in sorted(findings, key=lambda finding: finding[0].sort_key):
         if diagnostic.severity is not Severity.ERROR:
@@ -225,9 +227,11 @@ def _explained(
             if not route and ref in unusable:
                 invalid.append(ref)
         held = held_by(victims, invalid, served)
+        if held not in holds:  # those who wait may be many
+            holds[held] = hold(held, served)
         full = replace(
             diagnostic,
-            effect=diagnostic.effect or effect(victims, invalid, held, served, policy),
+            effect=diagnostic.effect or effect(victims, invalid, holds[held], served, policy),
             related=(*diagnostic.related, *_owners(diagnostic.resource, lowered)),
         )
         explained.append(full)

@@ -6,7 +6,7 @@ IR to serve, in which every route is valid, what was decided for which route, an
 Pure: what was served before is a value that the caller keeps, across restarts too.
 """
 
-from translator.policy.effects import effect, held_by, held_phrase
+from translator.policy.effects import effect, held_by, held_phrase, hold
 from translator.policy.memory import Good, Memory, ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
 from translator.policy.serve import Backends, Outcome, Served, serve
@@ -24,6 +24,7 @@ __all__ = [
     "effect",
     "held_by",
     "held_phrase",
+    "hold",
     "read_policy",
     "serve",
 ]

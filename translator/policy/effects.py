@@ -20,7 +20,7 @@ _LISTED = 3
 
 
 def held_by(
-    victims: Iterable[Victim], invalid: Sequence[ResourceRef], served: Mapping[str, Served]
+    victims: Sequence[Victim], invalid: Sequence[ResourceRef], served: Mapping[str, Served]
 ) -> tuple[str, ...]:
     """
     Find the proxies that a mistake holds at their last good routes.
@@ -30,21 +30,29 @@ def held_by(
         invalid: The resources that it breaks as a whole.
         served: What each proxy is served.
     """
-    held = {name: proxy for name, proxy in served.items() if proxy.held}
-    if not held:
-        return ()
-    sources = {victim.source for victim in victims}
     return tuple(
         name
-        for name, proxy in held.items()
-        if not sources.isdisjoint(proxy.outcomes) or any(ref in proxy.invalid for ref in invalid)
+        for name, proxy in served.items()
+        if proxy.held
+        and (
+            any(victim.source in proxy.outcomes for victim in victims)
+            or any(ref in proxy.invalid for ref in invalid)
+        )
     )
+
+
+def hold(proxies: Sequence[str], served: Mapping[str, Served]) -> str:
+    """Say that some proxies are held, and who waits for them; empty without any."""
+    if not proxies:
+        return ""
+    waiting = dict.fromkeys(_table(table) for name in proxies for table in served[name].waiting)
+    return f"{held_phrase(proxies)}{_waits(list(waiting))}"
 
 
 def effect(
     victims: Iterable[Victim],
     invalid: Sequence[ResourceRef],
-    held: Sequence[str],
+    held: str,
     served: Mapping[str, Served],
     policy: InvalidConfig,
 ) -> str:
@@ -54,7 +62,7 @@ def effect(
     Args:
         victims: The broken routes.
         invalid: The resources that it breaks as a whole.
-        held: The proxies that it holds at their last good routes.
+        held: What is said of the proxies that it holds.
         served: What each proxy is served in the place of what is broken.
         policy: The policy in force.
     """
@@ -75,8 +83,7 @@ def effect(
         if outcome is not Outcome.HELD
     ]
     if held:
-        waiting = dict.fromkeys(_table(it) for name in held for it in served[name].waiting)
-        sentences.append(f"{held_phrase(held)}{_waits(list(waiting))}")
+        sentences.append(held)
     elif sentences:
         sentences.append("all other routes keep serving")
     return "; ".join(sentences) or _as_a_whole(invalid, served)
