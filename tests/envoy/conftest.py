@@ -52,8 +52,8 @@ class Stage:
             self.save(path.relative_to(ROOT / "config").as_posix(), text)
         self.save_gateway()
 
-    def control_plane(self, ads_port: int = 0) -> ControlPlane:
-        return ControlPlane(self.config, self.folder / "penstock", ads_port)
+    def control_plane(self, ads_port: int = 0, state: Path | None = None) -> ControlPlane:
+        return ControlPlane(self.config, self.folder / "penstock", ads_port, state)
 
     def envoy(self, protocol: str, ads_port: int) -> RealEnvoy:
         return RealEnvoy(self.folder / "envoy", protocol, ads_port)

@@ -135,8 +135,11 @@ def save(story: Story, penstock: ControlPlane, step: str, path: str) -> None:
 
 def translated(penstock: ControlPlane, edit: Callable[[], None]) -> None:
     """Edit, and wait until the control plane has seen it, published or not."""
-    before = penstock.get("/api/v1/status")["reload"]["at"]
+    before = wait_until(
+        lambda: penstock.get("/api/v1/status")["reload"], "the first translation", 20
+    )
     edit()
     wait_until(
-        lambda: penstock.get("/api/v1/status")["reload"]["at"] != before, "another translation"
+        lambda: penstock.get("/api/v1/status")["reload"]["at"] != before["at"],
+        "another translation",
     )

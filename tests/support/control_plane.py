@@ -21,15 +21,19 @@ class ControlPlane(Process):
         config: The folder it serves.
         folder: Where its log goes.
         ads_port: A port that it had before, so that an Envoy finds it again after a restart.
+        state: Where it keeps what was good last; nowhere if None.
     """
 
-    def __init__(self, config: Path, folder: Path, ads_port: int = 0) -> None:
+    def __init__(
+        self, config: Path, folder: Path, ads_port: int = 0, state: Path | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(
             [
                 *(sys.executable, "-m", "penstock", "serve", config),
                 *("--ads", f"127.0.0.1:{ads_port}"),
                 *("--admin", "127.0.0.1:0"),
+                *(("--state", state) if state is not None else ()),
             ],
             folder / "penstock.log",
         )
