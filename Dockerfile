@@ -1,7 +1,10 @@
-# The control plane in an image. It needs no privilege, no shell and nothing to write to:
+# The control plane in an image. It needs no privilege, no shell and, without `--state`,
+# nothing to write to:
 #
 #     docker build -t penstock .
 #     docker run --read-only --cap-drop ALL -v "$PWD/config:/config:ro" -p 18000:18000 penstock
+#
+# With `-v penstock:/state` and `serve /config --state /state` what was good last survives it.
 
 # The version that the tests run with.
 ARG PYTHON=3.11
@@ -24,6 +27,8 @@ RUN /penstock/bin/pip install --no-deps . \
 FROM python:${PYTHON}-slim
 ENV PATH=/penstock/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --from=build /penstock /penstock
+# For `--state /state`: a volume that is mounted here belongs to the user below.
+RUN mkdir --mode=700 /state && chown 65532:65532 /state
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 WORKDIR /
