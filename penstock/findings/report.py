@@ -82,7 +82,7 @@ class Report:
     def _lines(self) -> Callable[[str], list[str]]:
         @functools.lru_cache(maxsize=1)  # findings come file by file
         def lines(path: str) -> list[str]:
-            data = self.inputs.files.get(path, b"")
-            return _BREAK.split(data.decode("utf-8-sig", errors="replace"))
+            data = self.inputs.files.get(path)
+            return [] if data is None else _BREAK.split(data.decode("utf-8-sig", errors="replace"))
 
         return lines
