@@ -381,6 +381,23 @@ def test_number_of_routes_is_bounded(monkeypatch):
     assert len(world.routes) <= 1000
 
 
+def test_a_table_that_repeats_too_much_costs_nobody_else_anything():
+    """What one table repeats is counted against that one, and the others are entered as ever."""
+    twice = [
+        table(f"t/t{n}", *[delegate(f"t/t{n + 1}", "{prefix: /}", name=f"d{m}") for m in range(2)])
+        for n in range(20)
+    ]
+    others = [table(f"u/u{n}", route("{prefix: /}", name=f"r{n}")) for n in range(3)]
+    targets = ["u/u0", "t/t0", "u/u1", "t/t1", "u/u2"]
+    host = virtual_service(*(delegate(each, "{prefix: /}") for each in targets))
+    world = World(host, *twice, *others, table("t/t20", route("{prefix: /}")))
+
+    made = {it.name for it in world.routes}
+    assert {"u/u0/r0", "u/u1/r1", "u/u2/r2"} <= made
+    assert {"PEN308", "PEN410", "PEN409"} >= set(world.codes)
+    assert len(world.routes) < 3000
+
+
 def test_same_table_twice():
     """A table reached twice gives its routes twice, under names that differ; a mistake is one."""
     bad = route("{prefix: /a/bad}", single("t/none"), name="bad")

@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from translator.ir import Action, Match
     from translator.lower.findings import Finding, Place
     from translator.lower.tables import RouteDraft, TableDraft
+    from translator.report import Rule
     from translator.resources import Index, Key, Resource
     from translator.resources.route import DelegateAction, RouteTableSelector
     from translator.resources.specs import RouteTableSpec
 
 _MAX_DEPTH = 64
 _MAX_ROUTES = 500_000
-"""How many routes one virtual service may have. Twenty small tables that each delegate twice to
-the next would make a million."""
+"""How many routes one virtual service may have."""
+_MAX_REPEATED = 1_000
+"""How many routes may be repeated below one table to which a virtual service delegates, because
+tables below it are reached again. Twenty small tables that each delegate twice to the next would
+make a million. Each such table has its own, so that nobody uses up what others need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,8 @@ class Delegation:
     found: list[Finding] = field(default_factory=list)
     targets: dict[tuple[ResourceRef, str], Targets] = field(default_factory=dict)
     """By table and label of the delegating route."""
+    outside: set[Place] = field(default_factory=set)
+    """The matchers that leave their parent and were reported."""
 
     def find_targets(self, drafts: Iterable[TableDraft]) -> None:
         """Find the tables to which all routes delegate, whether anything reaches them or not."""
@@ -184,11 +190,19 @@ class _Walk:
     delegation: Delegation
     count: int = 0
     """How many routes the tables entered so far hold; an empty one counts as one."""
+    entered: set[Key] = field(default_factory=set)
+    """The tables entered below the one to which the virtual service delegates."""
+    repeated: int = 0
+    """How many routes were met again there."""
+    reported: set[tuple[ResourceRef, str, Rule]] = field(default_factory=set)
+    """What was said of which routes already."""
 
     def routes(self, table: TableDraft, scope: Scope) -> list[FlatRoute]:
         flat: list[FlatRoute] = []
         for draft in table.routes:
-            matches, outside = resolve(draft, scope, table, self.delegation.found)
+            matches, outside = resolve(
+                draft, scope, table, self.delegation.found, self.delegation.outside
+            )
             faults = tuple(sorted({*draft.faults, *outside}))
             if draft.delegate is None:
                 flat.append(
@@ -218,17 +232,22 @@ class _Walk:
         targets = self.delegation.targets[draft.owner, draft.label]
         if targets.faults:
             return [_marker(draft, matches, scope, targets.faults, targets.causes)]
+        if scope.tables and self.repeated > _MAX_REPEATED:
+            return [_marker(draft, matches, scope, (self._report_repeats(table, draft),))]
         flat: list[FlatRoute] = []
         faults: set[str] = set()
         for group in targets.groups:
             merged: list[FlatRoute] = []
             for key in group:
+                if not scope.tables:
+                    self.entered, self.repeated = set(), 0
                 fault = self._refuse(table, draft, scope, key)
                 if fault:
                     faults.add(fault)
                     continue
                 child = self.delegation.tables[key]
                 self.count += len(child.routes) or 1
+                self.entered.add(key)
                 merged += self.routes(child, scope.below(draft, matches[0], key))
             flat += merged if len(group) == 1 else sort_by_path(merged, _plain_matches)
         if faults:
@@ -238,29 +257,56 @@ class _Walk:
 
     def _refuse(self, table: TableDraft, draft: RouteDraft, scope: Scope, key: Key) -> str:
         """Report why a table cannot be entered, and return the code; empty if it can be."""
-        findings = Findings(table.resource, draft.label, self.delegation.found)
-        place = draft.place.at("delegateAction")
+        if key in self.entered:
+            self.repeated += len(self.delegation.tables[key].routes) or 1
+            if self.repeated > _MAX_REPEATED:
+                return self._report_repeats(table, draft)
         if key in scope.tables:
-            start = scope.tables.index(key)
-            cycle = [*scope.tables[start:], key]
-            related = tuple(
-                (f"'{'/'.join(target)}' is entered here", route.place.at("delegateAction").value)
-                for target, route in zip(scope.tables[start:], scope.routes[start:], strict=True)
-            )
-            return findings.add(
-                rules.DELEGATION_CYCLE,
-                place,
-                f"delegation cycle: {' -> '.join('/'.join(each) for each in cycle)}",
-                help="let one of these tables not delegate to the next",
-                related=related,
-            )
+            return self._report_cycle(table, draft, scope, key)
         if len(scope.tables) >= _MAX_DEPTH:
             message = f"more than {_MAX_DEPTH} tables delegate one to the next"
-            return findings.add(rules.BAD_DELEGATION, place, message)
+            return self._report(table, draft, rules.BAD_DELEGATION, message)
         if self.count + len(self.delegation.tables[key].routes) > _MAX_ROUTES:
             message = f"a virtual service has more than {_MAX_ROUTES} routes after delegation"
-            return findings.add(rules.BAD_DELEGATION, place, message)
+            return self._report(table, draft, rules.BAD_DELEGATION, message)
         return ""
+
+    def _report_repeats(self, table: TableDraft, draft: RouteDraft) -> str:
+        message = f"the tables below repeat more than {_MAX_REPEATED} routes"
+        hint = "delegate to each table once, and let its routes match more"
+        return self._report(table, draft, rules.BAD_DELEGATION, message, hint)
+
+    def _report_cycle(self, table: TableDraft, draft: RouteDraft, scope: Scope, key: Key) -> str:
+        start = scope.tables.index(key)
+        cycle = [*scope.tables[start:], key]
+        links = zip(scope.tables[start:], scope.routes[start:], strict=True)
+        message = f"delegation cycle: {' -> '.join('/'.join(each) for each in cycle)}"
+        hint = "let one of these tables not delegate to the next"
+        return self._report(table, draft, rules.DELEGATION_CYCLE, message, hint, links)
+
+    def _report(
+        self,
+        table: TableDraft,
+        draft: RouteDraft,
+        rule: Rule,
+        message: str,
+        hint: str = "",
+        links: Iterable[tuple[Key, RouteDraft]] = (),
+    ) -> str:
+        """Report once why a route cannot delegate, however often it is met."""
+        if (draft.owner, draft.label, rule) not in self.reported:
+            self.reported.add((draft.owner, draft.label, rule))
+            Findings(table.resource, draft.label, self.delegation.found).add(
+                rule,
+                draft.place.at("delegateAction"),
+                message,
+                help=hint,
+                related=tuple(
+                    (f"'{'/'.join(key)}' is entered here", link.place.at("delegateAction").value)
+                    for key, link in links
+                ),
+            )
+        return rule.code
 
 
 def _marker(

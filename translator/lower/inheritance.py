@@ -57,10 +57,21 @@ class Scope:
 
 
 def resolve(
-    draft: RouteDraft, scope: Scope, table: TableDraft, found: list[Finding]
+    draft: RouteDraft,
+    scope: Scope,
+    table: TableDraft,
+    found: list[Finding],
+    reported: set[Place],
 ) -> tuple[tuple[PlacedMatch, ...], tuple[str, ...]]:
     """
     Put a route's matchers below those of its parent (gloo-behaviour 3.5, steps 1 to 6).
+
+    Args:
+        draft: The route.
+        scope: What is above it.
+        table: The table that it is in.
+        found: Where findings go.
+        reported: The matchers that have a finding already, to which others are added.
 
     Returns:
         The matchers, and the codes of the mistakes that only the parent shows.
@@ -90,11 +101,12 @@ def resolve(
             continue
         complaint, hint = _leaves(match, parent.match, bare=draft.bare)
         if complaint:
-            place = own.place if draft.bare else own.place.at(match.path.kind.value)
-            related = (("the route above", parent.place.value),)
-            outside.append(
+            outside.append(rules.OUTSIDE_PARENT.code)
+            if own.place not in reported:
+                reported.add(own.place)
+                place = own.place if draft.bare else own.place.at(match.path.kind.value)
+                related = (("the route above", parent.place.value),)
                 findings.add(rules.OUTSIDE_PARENT, place, complaint, help=hint, related=related)
-            )
         placed.append(PlacedMatch(match=match, place=own.place, replaceable=not complaint))
     return tuple(placed), tuple(outside)
 

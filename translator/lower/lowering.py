@@ -97,9 +97,10 @@ def lower(index: Index, incumbents: Incumbents = NOBODY) -> Lowered:
     delegation.find_targets([*services.values(), *tables.values()])
     flat = {key: delegation.flatten(table) for key, table in services.items()}
     hosts: dict[Key, HostDraft] = {}
+    shadowed: set[Place] = set()
     for key, resource in index.virtual_services.items():
         entries = expand(flat[key])
-        found += find_shadows(entries)
+        found += find_shadows(entries, shadowed)
         hosts[key] = HostDraft(
             resource=resource,
             domains=own_domains(resource, found),

@@ -49,6 +49,9 @@ def route_labels(names: Iterable[str]) -> list[str]:
     taken: set[str] = set()
     for index, name in enumerate(names):
         label = name if name and name not in taken else f"{name}#{index}"
+        while label in taken:
+            # Somebody gave another route a name that looks like ours.
+            label += "'"
         taken.add(label)
         labels.append(label)
     return labels
@@ -69,6 +72,7 @@ def envoy_routes(routes: Iterable[FlatRoute]) -> list[str]:
     """
     names: list[str] = []
     taken: set[str] = set()
+    times: Counter[str] = Counter()
     for flat in routes:
         tables = (above.owner for above in reversed(flat.via) if above.owner.kind == "RouteTable")
         full = route(flat.draft.owner, flat.draft.label)
@@ -76,6 +80,9 @@ def envoy_routes(routes: Iterable[FlatRoute]) -> list[str]:
         for index in range(len(flat.matches)):
             candidate = f"{full}/{index}" if len(flat.matches) > 1 else full
             # A table may be reached twice, and authors may give names that look like ours.
+            times[candidate] += 1
+            if times[candidate] > 1:
+                candidate += "'" if times[candidate] == 2 else f"'{times[candidate]}"
             while candidate in taken:
                 candidate += "'"
             taken.add(candidate)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from translator.ir import HeaderMatch, PathKind, ValueKind
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
     from translator.ir import Match, PathMatch, QueryMatch, Route
     from translator.lower.findings import Finding, Place
     from translator.lower.tables import RouteDraft
+
+_MAX_COMPARED = 100
+"""With how many earlier routes of one bucket a route is compared, and an exact path with how many
+expressions. Hundreds of routes that differ in a regular expression only would take quadratic time;
+what is missed is a warning."""
+
+_MAX_CONDITIONS = 10_000
+"""How many pairs of headers are looked at to compare two routes."""
 
 _Bucket: TypeAlias = "dict[Hashable, list[Entry]]"
 """Routes of one path, by one condition that each of them has."""
@@ -47,6 +56,8 @@ class _Earlier:
     any_case_exacts: dict[str, _Bucket] = field(default_factory=dict)
     regexes: dict[str, _Bucket] = field(default_factory=dict)
     regexes_by_prefix: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
+    lengths: set[int] = field(default_factory=set)
+    """How long the prefixes are; a path is not cut at other places, because it may be very long."""
 
     def add(self, entry: Entry) -> None:
         path = entry.route.match.path
@@ -54,6 +65,7 @@ class _Earlier:
         stores: list[tuple[dict[str, _Bucket], str]] = []
         match path.kind:
             case PathKind.PREFIX:
+                self.lengths.add(len(path.value))
                 if path.case_sensitive:
                     stores.append((self.prefixes, path.value))
                 if caseless or not path.case_sensitive:
@@ -65,7 +77,9 @@ class _Earlier:
                     stores.append((self.any_case_exacts, path.value.lower()))
             case PathKind.REGEX:
                 stores.append((self.regexes, path.value))
-                self.regexes_by_prefix[literal_prefix(path.value)][path.value] = None
+                prefix = literal_prefix(path.value)
+                self.lengths.add(len(prefix))
+                self.regexes_by_prefix[prefix][path.value] = None
         for store, key in stores:
             bucket = store.setdefault(key, {})
             bucket.setdefault(_bucket_key(entry.route.match), []).append(entry)
@@ -90,25 +104,36 @@ class _Earlier:
 
     def _prefixes_of(self, value: str, *, case_sensitive: bool) -> Iterator[_Bucket]:
         lowered = value.lower()
-        for length in range(1, len(value) + 1):
+        for length in self._lengths_to(len(value)):
             if case_sensitive and value[:length] in self.prefixes:
                 yield self.prefixes[value[:length]]
             if lowered[:length] in self.any_case_prefixes:
                 yield self.any_case_prefixes[lowered[:length]]
 
     def _regexes_of(self, value: str) -> Iterator[_Bucket]:
-        for length in range(len(value) + 1):
-            for regex in self.regexes_by_prefix.get(value[:length], ()):
-                if full_match(regex, value):
-                    yield self.regexes[regex]
+        regexes = (
+            regex
+            for length in self._lengths_to(len(value))
+            for regex in self.regexes_by_prefix.get(value[:length], ())
+        )
+        for regex in islice(regexes, _MAX_COMPARED):
+            if full_match(regex, value):
+                yield self.regexes[regex]
+
+    def _lengths_to(self, most: int) -> Iterable[int]:
+        if most < len(self.lengths):
+            return (length for length in range(most + 1) if length in self.lengths)
+        return sorted(length for length in self.lengths if length <= most)
 
 
-def find_shadows(entries: Iterable[Entry]) -> list[Finding]:
+def find_shadows(entries: Iterable[Entry], reported: set[Place]) -> list[Finding]:
     """
     Find the valid routes of one virtual host that earlier valid ones hide.
 
     Args:
         entries: The routes, in the order in which Envoy tries them.
+        reported: The matchers that were reported already, to which others are added. The tables of
+            one team may be under many domains, and one finding is enough.
     """
     found: list[Finding] = []
     earlier = _Earlier()
@@ -116,7 +141,8 @@ def find_shadows(entries: Iterable[Entry]) -> list[Finding]:
         if not entry.route.valid:
             continue
         cover = _cover(entry, earlier)
-        if cover is not None:
+        if cover is not None and entry.place not in reported:
+            reported.add(entry.place)
             _report(entry, cover, found)
         earlier.add(entry)
     return found
@@ -127,7 +153,7 @@ def _cover(entry: Entry, earlier: _Earlier) -> Entry | None:
     keys = [(), *_keys_of(match)]
     for bucket in earlier.covering(match.path):
         for key in keys:
-            for other in bucket.get(key, ()):
+            for other in islice(bucket.get(key, ()), _MAX_COMPARED):
                 if _same_route(entry, other):
                     continue
                 if _conditions_cover(other.route.match, match):
@@ -163,6 +189,8 @@ def _keys_of(match: Match) -> Iterator[Hashable]:
 
 def _conditions_cover(earlier: Match, later: Match) -> bool:
     """Tell whether the later conditions, paths aside, imply the earlier ones."""
+    if len(earlier.headers) * len(later.headers) > _MAX_CONDITIONS:
+        return False
     if earlier.methods and not (later.methods and set(later.methods) <= set(earlier.methods)):
         return False
     return all(
