@@ -16,8 +16,8 @@ from penstock.sources import Observation, Outage
 from penstock.sources import reader as reader_module
 from penstock.sources.folder import FolderSource, Pace
 
-PROMPT = 1.0
-"""Seconds within which an edit is served."""
+PROMPT = 5.0
+"""Seconds within which an edit is served, however busy the machine is."""
 CALM = Pace(poll=60.0, retry=60.0)
 """A pace at which nothing is found without an event."""
 
