@@ -42,6 +42,7 @@ def is_healthy(overview: Overview) -> bool:
     return bool(
         status["ready"]
         and status["source"]["readable"]
+        and not (status["state"] and status["state"]["reason"])
         and not overview.reports["summary"]["errors"]
         and not any(proxy["held"] for proxy in status["proxies"])
         and all(
@@ -97,6 +98,9 @@ class _Text:
         elif reload and reload["error"]:
             at = self._clock(reload["at"])
             yield self._bad(f"last reload {reload['result']} at {at}: {visible(reload['error'])}")
+        state = status["state"]
+        if state and state["reason"]:
+            yield self._bad(f"what is served is not kept for a restart: {visible(state['reason'])}")
         if not status["ready"]:
             yield self._bad("not ready: nobody is served")
 

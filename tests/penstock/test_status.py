@@ -10,6 +10,7 @@ import sys
 import threading
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -21,6 +22,7 @@ from support.waiting import wait_until
 
 from penstock.cli import program
 from penstock.errors import ServerUnreachable
+from penstock.overview import Client, as_text, is_healthy
 from penstock.overview.command import follow
 from xds.testing import FakeEnvoy
 from xds.types import CLUSTER, ROUTE_CONFIGURATION
@@ -287,6 +289,26 @@ def test_a_lost_source_is_told(config, server):
         result.output,
         flags=re.MULTILINE,
     )
+
+
+@pytest.mark.parametrize(
+    ("trouble", "line"),
+    [
+        (
+            {"state": {"directory": "s", "writable": False, "reason": "s: disk full"}},
+            "what is served is not kept for a restart: s: disk full",
+        ),
+        ({"ready": False}, "not ready: nobody is served"),
+        ({}, ""),
+    ],
+)
+def test_trouble_of_the_program_itself(server, trouble, line):
+    """What is wrong with the server is told before what is wrong with what it serves."""
+    found = Client(f"127.0.0.1:{server.admin_port}").look()
+    troubled = replace(found, status={**found.status, **trouble})
+
+    assert bool(trouble) != is_healthy(troubled)
+    assert line == list(as_text(troubled, colour=False))[1]
 
 
 def test_nobody_there():
