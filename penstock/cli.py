@@ -7,6 +7,7 @@ is to answer before its user looks up.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 import traceback
@@ -256,7 +257,13 @@ def serve(
 
 
 def _translate(config: Path) -> tuple[Report, Translation]:
-    """Read and translate once."""
+    """
+    Read and translate once, for a command that then ends.
+
+    Nothing of a translation is garbage before the end, and to look for some among millions of
+    objects takes as long as the translation.
+    """
+    gc.disable()
     from penstock.findings import Report  # noqa: PLC0415 (see check)
     from penstock.sources import FolderReader  # noqa: PLC0415
     from translator.pipeline import translate  # noqa: PLC0415
