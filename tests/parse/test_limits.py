@@ -57,11 +57,11 @@ def test_hostile_texts_take_little_time(text):
         ),
         (
             f"a: &a [{'1, ' * 1000}]\nb: [{'*a, ' * (MAX_ALIASED_NODES // 1000)}]\n",
-            f"2:{5 + 4 * 99} PEN106 the aliases of this document repeat more than 100000 values",
+            f"2:{5 + 4 * 19} PEN106 the aliases repeat more than 20000 values",
         ),
         (
             "a: &a {" + "".join(f"k{i}: 1, " for i in range(1000)) + "}\nb:\n" + "- <<: *a\n" * 60,
-            "52:7 PEN106 the aliases of this document repeat more than 100000 values",
+            "12:7 PEN106 the aliases repeat more than 20000 values",
         ),
         ("#" * (MAX_CHARACTERS + 1), "1:1 PEN106 the file is longer than 16 MiB"),
     ],
@@ -76,9 +76,17 @@ def test_what_is_within_the_limits_is_read():
     depth = MAX_DEPTH - 1
     nested = "a: " + "[" * depth + "]" * depth
     many = "a: [" + "1, " * 100_000 + "]\n"
-    repeated = f"a: &a [{'1, ' * 999}]\nb: [{'*a, ' * 99}]\n"
+    repeated = f"a: &a [{'1, ' * 999}]\nb: [{'*a, ' * 19}]\n"
 
     assert [] == findings(nested) + findings(many) + findings(repeated)
+
+
+def test_all_documents_share_the_limit_of_aliases():
+    """Many documents may not repeat more than one."""
+    text = "".join(f"---\na: &a [{'1, ' * 999}]\nb: [{'*a, ' * 8}]\n" for _ in range(3))
+
+    assert ["f.yaml:9:21 PEN106 the aliases repeat more than 20000 values"] == findings(text)
+    assert [] == findings(text + "#" * 120_000)
 
 
 def test_a_document_beyond_the_limits_leaves_the_others():

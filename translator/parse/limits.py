@@ -7,6 +7,7 @@ MAX_CHARACTERS = 16 * 2**20
 MAX_DEPTH = 64
 """How deep collections nest. libyaml takes quadratic time in the depth, and recursion needs an
 end; a route table needs 14 levels."""
-MAX_ALIASED_NODES = 100_000
-"""How many nodes the aliases of one document may stand for; what is written out is not counted,
-and merge keys copy no more than they alias."""
+MAX_ALIASED_NODES = 20_000
+"""How many nodes the aliases of one file may stand for, or a fifth of its characters if that is
+more; what is written out is not counted, and merge keys copy no more than they alias. Each node may
+be a mistake with a finding of its own, so that all aliases of a small file are to be few."""

@@ -11,7 +11,7 @@ import yaml
 from translator.parse.document import Document, Flaw, ParsedFile
 from translator.parse.limits import MAX_CHARACTERS
 from translator.parse.locate import TextLocator
-from translator.parse.stream import StopReading, Stream
+from translator.parse.stream import Allowance, StopReading, Stream
 from translator.parse.syntax import Complaint, explain
 from translator.parse.trail import RawDocument
 from translator.report import Diagnostic, Position, Rule, rules
@@ -81,6 +81,7 @@ class _File:
         self._places = _Places(origin, text)
         # Replaced one for one, so that every place stays where it is.
         self._text = _UNPRINTABLE.sub("\ufffd", text) if self._unprintable else text
+        self._allowance = Allowance.of(text)
         self._documents: list[Document] = []
         self._diagnostics: list[Diagnostic] = []
 
@@ -116,7 +117,7 @@ class _File:
         Returns:
             Where to look for the next document after a mistake, or None if there was none.
         """
-        stream = Stream(self._origin, text, line)
+        stream = Stream(self._origin, text, self._allowance, line)
         try:
             for document in stream.documents():
                 yield (

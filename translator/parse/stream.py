@@ -7,6 +7,7 @@ keeps what stands before a syntax error.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import yaml
@@ -54,12 +55,26 @@ class StopReading(Exception):  # noqa: N818 - it ends a document and is no error
         self.mark = mark
 
 
+@dataclass(slots=True)
+class Allowance:
+    """What the aliases of a file may still stand for."""
+
+    nodes: int
+    used: int = 0
+
+    @classmethod
+    def of(cls, text: str) -> Allowance:
+        """Allow what a text of this length may repeat."""
+        return cls(max(MAX_ALIASED_NODES, len(text) // 5))
+
+
 class Stream:
     """The documents of one stream of YAML."""
 
-    def __init__(self, origin: str, text: str, first_line: int = 0) -> None:
+    def __init__(self, origin: str, text: str, allowance: Allowance, first_line: int = 0) -> None:
         self._origin = origin
         self._first_line = first_line
+        self._allowance = allowance
         self._next = events_of(text)
         self.current: RawDocument | None = None
         """The document that is being read; what to keep of it when reading fails."""
@@ -78,7 +93,7 @@ class Stream:
             if type(event) is DocumentStartEvent:
                 self.current = RawDocument(start=mark.index - mark.column, line=mark.line)
                 self._trail = Trail(self._origin, self._first_line, self.current)
-                _Walk(self._next, self._trail).read()
+                _Walk(self._next, self._trail, self._allowance).read()
                 yield self.current
                 self.current = None
 
@@ -91,13 +106,13 @@ class Stream:
 class _Walk:
     """The walk through one document."""
 
-    def __init__(self, next_event: Callable[[], Event], trail: Trail) -> None:
+    def __init__(self, next_event: Callable[[], Event], trail: Trail, allowance: Allowance) -> None:
         self._next = next_event
         self._trail = trail
         self._spoilt: list[dict[object, object]] = []
         self._anchors: dict[str, tuple[object, int]] = {}
         """What each anchor stands for, and how many nodes that is."""
-        self._aliased = 0
+        self._allowance = allowance
 
     def read(self) -> None:  # noqa: C901, PLR0912, PLR0915 - the hot loop, where calls are dear
         """
@@ -217,11 +232,9 @@ class _Walk:
             advice = "quote a text that begins with '*'"
         else:
             value, size = self._anchors[name]
-            self._aliased += size
-            if self._aliased > MAX_ALIASED_NODES:
-                message = (
-                    f"the aliases of this document repeat more than {MAX_ALIASED_NODES} values"
-                )
+            self._allowance.used += size
+            if self._allowance.used > self._allowance.nodes:
+                message = f"the aliases repeat more than {self._allowance.nodes} values"
                 raise StopReading(message, "write the values themselves", event.start_mark)
             return value, size
         path = self._trail.path(items, key)
