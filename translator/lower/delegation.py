@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _MAX_DEPTH = 64
 _MAX_ROUTES = 500_000
 """How many routes one virtual service may have."""
-_MAX_REPEATED = 1_000
+_MAX_REPEATED = 500
 """How many routes may be repeated below one table to which a virtual service delegates, because
 tables below it are reached again. Twenty small tables that each delegate twice to the next would
 make a million. Each such table has its own, so that nobody uses up what others need."""

@@ -7,7 +7,7 @@ are those of the Pods behind them (gloo-behaviour 8.2 and 8.3, Kubernetes "Endpo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from translator.ir import Endpoint
@@ -32,6 +32,8 @@ class KubernetesEndpoints:
 
     index: Index
     """Where Services, Pods and the rest are."""
+    found: dict[tuple[object, ...], tuple[Endpoint, ...]] = field(default_factory=dict)
+    """What was found already: several upstreams may lead to one Service."""
 
     def known(self, namespace: str, service: str) -> bool:
         """Tell whether anything says which endpoints a Service has."""
@@ -57,13 +59,22 @@ class KubernetesEndpoints:
             selector: Labels that a Pod must have.
             keys: Labels that each endpoint is to have, if only with an empty value.
         """
+        wanted, every = tuple(sorted(selector.items())), tuple(keys)
+        query = (namespace, service, port.name, wanted, every)
+        if query not in self.found:
+            self.found[query] = self._search(namespace, service, port, wanted, every)
+        return self.found[query]
+
+    def _search(
+        self, namespace: str, service: str, port: ServicePort, wanted: Labels, keys: tuple[str, ...]
+    ) -> tuple[Endpoint, ...]:
         empty = dict.fromkeys(keys, "")
         found: set[Endpoint] = set()
         for address, number, target in self._addresses(namespace, service, port):
             if not is_ip(address):
                 continue
             labels = self._labels(namespace, address, target)
-            if all(labels.get(key) == value for key, value in selector.items()):
+            if all(labels.get(key) == value for key, value in wanted):
                 labelled: Labels = tuple(sorted((empty | dict(labels)).items()))
                 found.add(Endpoint(address=canonical_ip(address), port=number, labels=labelled))
         return tuple(sorted(found, key=lambda it: (it.address, it.port, it.labels)))
