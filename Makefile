@@ -5,16 +5,22 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format golden crash bench lock clean
+.PHONY: help demo test isolation fuzz check format golden crash bench lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(READY) ## run the control plane, a real Envoy and four backends on this machine
 	@$(BIN)/penstock demo
 
 test: $(READY) ## run all tests, those with a real Envoy too
 	$(BIN)/python -m pytest $(ARGS)
+
+isolation: $(READY) ## prove at length that no team breaks what others are served
+	PENSTOCK_ISOLATION_CASES=2000 $(BIN)/python -m pytest tests/isolation --timeout 3600 $(ARGS)
+
+fuzz: $(READY) ## prove at length that no input stops the translation or keeps it busy
+	PENSTOCK_FUZZ_CASES=20000 $(BIN)/python -m pytest tests/fuzz --timeout 3600 $(ARGS)
 
 check: $(READY) ## lint, types, import layers
 	$(BIN)/ruff check

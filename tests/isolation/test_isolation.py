@@ -1,0 +1,128 @@
+"""
+Whatever one team does to its files, all others are served as before.
+
+The teams, the ops team that owns the domains, and what is done to the files are made up anew for
+each case. What is compared are the bytes that Envoys get.
+"""
+
+from __future__ import annotations
+
+import yaml
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+from mutations import mutate
+from served import belongings, everything, faults
+from teams import configurations
+
+from translator.pipeline import Inputs, translate
+from translator.report import ResourceRef, Severity
+
+PROFILE = settings.get_profile("isolation")
+
+
+@PROFILE
+@given(data=st.data())
+def test_isolation(data):
+    """
+    No edit of one team's files changes what others are served.
+
+    The routes that come of all other documents are the same bytes in the same order, at the same
+    domains; so are their clusters, endpoints and listeners, under each policy. Between these routes
+    there may be some of the guilty team: where the ops team chooses tables by label, Gloo's order
+    sorts the routes of all of them together, and whose prefix is longest is asked first. Where it
+    delegates by name, a team stays below the prefix that it was given.
+
+    Under hold, a proxy with an invalid route keeps its routes and listeners as a whole. And always:
+    nothing raises, what Envoys get fits together, and the same happens again.
+    """
+    configuration = data.draw(configurations())
+    team = data.draw(st.sampled_from(configuration.teams))
+    others = authors(configuration, team)
+    before = translate(Inputs(files=configuration.files))
+    assert before.count(Severity.ERROR) == 0
+    ordered = not configuration.lone(but=team)
+    mine, theirs = configuration.of(team), belongings(before, others)
+    rest = {o: text for o, text in configuration.files.items() if o not in mine}
+    now = before
+    for _ in range(data.draw(st.integers(1, 3))):
+        for _ in range(data.draw(st.integers(1, 3))):
+            mine = mutate(data.draw, mine, team, configuration)
+        note(changes(configuration.of(team), mine))
+        inputs = Inputs(files=rest | mine)
+        last, now = now, translate(inputs, now)
+
+        assert everything(now) == everything(translate(inputs, last))
+        assert [] == losses(theirs, belongings(now, others), ordered=ordered)
+        assert [] == faults(now)
+        assert [] == strays(now, configuration, team)
+        check_hold(last, now)
+
+    repaired = translate(Inputs(files=configuration.files), now)
+
+    assert before.proxies == repaired.proxies
+    assert before.diagnostics == repaired.diagnostics
+
+
+def authors(configuration, but):
+    """Name all documents but those of one team."""
+    return frozenset(
+        ResourceRef(
+            document["kind"], document["metadata"]["namespace"], document["metadata"]["name"]
+        )
+        for _, document in configuration.documents(but=but)
+    )
+
+
+def losses(theirs, now, *, ordered):
+    """List what was there before and is not there now, or is other bytes."""
+    arranged = tuple if ordered else sorted
+    return [
+        *(
+            f"routes {key}"
+            for key, routes in theirs.routes.items()
+            if arranged(routes) != arranged(now.routes.get(key, ()))
+        ),
+        *missing("cluster", theirs.clusters, now.clusters),
+        *missing("endpoints", theirs.endpoints, now.endpoints),
+        *missing("listener", theirs.listeners, now.listeners),
+    ]
+
+
+def missing(kind, before, now):
+    return [f"{kind} {key}" for key, body in before.items() if now.get(key) != body]
+
+
+def strays(translation, configuration, team):
+    """List routes of a team's namespace outside its prefix, in domains where everybody has one."""
+    if configuration.selected:
+        return []
+    return [
+        str(route.match)
+        for proxy in translation.proxies
+        for configured in proxy.route_configurations
+        for host in configured.virtual_hosts
+        if host.source.namespace == "gloo-system" and host.source.name in {"app", "api"}
+        for route in host.routes
+        if route.source.namespace == team and not route.match.path.value.startswith(f"/{team}")
+    ]
+
+
+def check_hold(last, now):
+    """While a proxy is held, only its clusters and endpoints change."""
+    for name, served in now.served.items():
+        if not served.held:
+            continue
+        proxy, past = served.proxy, last.served[name].proxy
+        assert past.listeners == proxy.listeners
+        assert past.route_configurations == proxy.route_configurations
+
+
+def changes(old, new):
+    """Write what is different in files, for the report of a failure."""
+    return yaml.safe_dump(
+        {
+            o: new.get(o, b"").decode("latin-1")
+            for o in sorted(old | new)
+            if old.get(o) != new.get(o)
+        }
+    )
