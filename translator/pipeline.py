@@ -52,7 +52,7 @@ class FileReading:
     @property
     def damaged(self) -> bool:
         """Whether a part of the text could not be read, whatever it held."""
-        return any(found.rule.damage is Damage.FILE for found in self.diagnostics)
+        return any(map(_hides, self.diagnostics))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +198,7 @@ def _findings(
     # To look through all resources takes long, and few files are damaged.
     gone: list[Blame] = [(ref, "") for ref in _lost(memory, {origin})] if file.damaged else []
     for diagnostic in file.diagnostics:
-        if diagnostic.rule.damage is Damage.FILE:
+        if _hides(diagnostic):
             yield diagnostic, gone
         else:
             yield diagnostic, [blames[diagnostic]] if diagnostic in blames else []
@@ -273,6 +273,12 @@ def _good_resources(
 def _lost(memory: Memory, damaged: Container[str]) -> set[ResourceRef]:
     """Find the resources that were in a file, or below a folder, that cannot be read any more."""
     return {ref for ref, good in memory.resources.items() if _below(good.origin, damaged)}
+
+
+def _hides(found: Diagnostic) -> bool:
+    """Tell whether a finding is about a text of which nobody knows what it was to define."""
+    nameless = found.resource is None and found.severity is Severity.ERROR
+    return found.rule.damage is Damage.FILE or nameless
 
 
 def _below(origin: str, damaged: Container[str]) -> bool:

@@ -82,8 +82,13 @@ def test_without_a_last_good(policy):
         "apiVersion: [",
         "kind: RouteTable\n\tnothing",
         table("echo") + "  weight: x",
+        table("echo").replace("kind", "knd"),
+        table("echo").replace("apiVersion", "apiVersoin"),
+        table("echo").replace("{name: routes", "{nmae: routes"),
+        table("echo").replace("\n", "\n- ", 1),
+        table("echo").replace("apiVersion", "- apiVersion").replace("\n", "\n  "),
     ],
-    ids=["encoding", "syntax", "tab", "field"],
+    ids=["encoding", "syntax", "tab", "field", "kind", "version", "name", "dash", "list"],
 )
 def test_an_unreadable_table_is_invalid_and_not_deleted(policy, expected, app, text):
     """A file that no longer parses makes its own routes invalid, and no other's."""
@@ -292,12 +297,17 @@ def test_settings_of_a_team_change_nothing():
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_broken_shared_files_change_nothing(policy):
+@pytest.mark.parametrize(
+    "app",
+    ["spec: [", APP.replace("kind", "knd", 1), APP.replace("namespace", "namespce", 1)],
+    ids=["syntax", "kind", "namespace"],
+)
+def test_broken_shared_files_change_nothing(policy, app):
     """A domain or settings file that no longer parses stays in force as it was."""
     story = Story(POLICIES[policy])
     before = story.proxy
 
-    story.edit(gateway__app="spec: [").edit(gateway__settings="spec: [")
+    story.edit(gateway__app=app).edit(gateway__settings="spec: [")
 
     assert before == story.proxy
     assert len(story.now.diagnostics) == 2
@@ -324,6 +334,18 @@ def test_who_has_it_keeps_it(policy, theft):
     assert [next(iter(theft)).replace("__", "/") + ".yaml"] == [
         found.position.path for found in story.now.diagnostics
     ]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_broken_gateway_closes_nobody_elses_listener(policy):
+    """The listener that exists without any gateway stays while the first gateway is invalid."""
+    story = Story(POLICIES[policy])
+    before = story.proxy
+
+    story.edit(echo__gateway="apiVersion: gateway.solo.io/v1\nkind: Gateway\nmetadata: {name: g}\n")
+
+    assert before == story.proxy
+    assert ["echo/gateway.yaml:1:1 PEN204"] == story.findings
 
 
 @pytest.mark.parametrize("policy", POLICIES)

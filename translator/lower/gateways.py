@@ -57,14 +57,16 @@ def lower_gateways(
     Lower all gateways, those that are served already first, then the oldest.
 
     Without any, one listener serves all virtual services. If there are some and all are invalid,
-    nothing is served: whoever wrote them did not mean the default.
+    nothing is served: whoever wrote them did not mean the default. But if the default is served
+    already, it stays until one of them is valid.
     """
     present = set(incumbents.listeners.values())
     resources = sorted(
         index.gateways.values(),
         key=lambda resource: (resource.ref.key not in present, age(resource)),
     )
-    if not resources and not any(ref.kind == "Gateway" for ref in index.broken):
+    broken = any(ref.kind == "Gateway" for ref in index.broken)
+    if not resources and (incumbents.default or not broken):
         return [
             GatewayDraft(
                 resource=None,

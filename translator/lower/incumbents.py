@@ -20,6 +20,8 @@ class Incumbents:
 
     listeners: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     """The namespace and name of the gateway, by proxy and listener."""
+    default: bool = False
+    """Whether the listener is served that exists where there is no gateway."""
     domains: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     """The namespace and name of the virtual service, by route configuration and domain."""
 
@@ -34,6 +36,9 @@ class Incumbents:
                 for listener in proxy.listeners
                 if listener.source is not None
             },
+            default=any(
+                listener.source is None for proxy in served for listener in proxy.listeners
+            ),
             domains={
                 (configuration.name, domain): (host.source.namespace, host.source.name)
                 for proxy in served

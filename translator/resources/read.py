@@ -41,6 +41,7 @@ _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 """A label of RFC 1123, as Kubernetes wants namespaces."""
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 """A subdomain of RFC 1123, as Kubernetes wants names."""
+_METADATA_FIELDS = tuple(fields(Metadata))
 _ROUTE_FIELDS = tuple(fields(Route))
 _NAME_RULE = "use lower-case letters, digits, '-' and '.', at most 253"
 _NAMESPACE_RULE = "use lower-case letters, digits and '-', at most 63"
@@ -131,10 +132,18 @@ def _identity(document: Document, kind: str, folder_namespace: str) -> ResourceR
     match document.data.get("metadata"):
         case {"name": str(name), "namespace": str(namespace)}:
             return ResourceRef(kind, namespace or folder_namespace, name)
-        case {"name": str(name), **others} if "namespace" not in others:
+        case {"name": str(name), **others} if not any(map(_is_like_namespace, others)):
             return ResourceRef(kind, folder_namespace, name)
         case _:
             return None
+
+
+@lru_cache(maxsize=256)
+def _is_like_namespace(key: object) -> bool:
+    """Tell whether a key is the namespace, or a misspelt one: then nobody knows the identity."""
+    if not isinstance(key, str) or key in IGNORED_METADATA:
+        return False
+    return key == "namespace" or closest(key, _METADATA_FIELDS) == "namespace"
 
 
 def _reading(
