@@ -246,3 +246,17 @@ def test_broken_group_and_service():
         ("VirtualService ops/app", "Upstream t/u"),
         ("VirtualService ops/app", "UpstreamGroup t/g"),
     } == {(str(each.resource), str(each.cause)) for each in world.lowered.affected}
+
+
+def test_a_suggestion_among_very_many():
+    """Of very many names those are compared that begin alike."""
+    others = [upstream(f"t/svc-{number}") for number in range(400)]
+    world = World(
+        virtual_service(route(action=single("t/checkout-ap")), route(action=single("t/svc-40x"))),
+        upstream("t/checkout-api"),
+        *others,
+    )
+
+    assert ["did you mean 'checkout-api'?", "did you mean 'svc-40'?"] == sorted(
+        found.help for found in world.diagnostics if found.code == "PEN301"
+    )
