@@ -63,6 +63,36 @@ def test_isolation(data):
     assert before.diagnostics == repaired.diagnostics
 
 
+CLAIMED = {"PEN209", "PEN407", "PEN411"}
+"""An identity, a domain or an address that has an owner already."""
+
+
+@PROFILE
+@given(data=st.data())
+def test_isolation_without_a_past(data):
+    """
+    Others are served alike even if the first files ever seen are those after the edit.
+
+    Only of what two of them claim, nobody knows who had it first: files have no age. Then the one
+    whose folder, date or name comes first has it, and the other is told.
+    """
+    configuration = data.draw(configurations())
+    team = data.draw(st.sampled_from(configuration.teams))
+    others = authors(configuration, team)
+    theirs = belongings(translate(Inputs(files=configuration.files)), others)
+    mine = configuration.of(team)
+    rest = {o: text for o, text in configuration.files.items() if o not in mine}
+    for _ in range(data.draw(st.integers(1, 3))):
+        mine = mutate(data.draw, mine, team, configuration)
+    note(changes(configuration.of(team), mine))
+    now = translate(Inputs(files=rest | mine))
+
+    assert [] == faults(now)
+    if not CLAIMED & {found.code for found in now.diagnostics}:
+        ordered = not configuration.lone(but=team)
+        assert [] == losses(theirs, belongings(now, others), ordered=ordered)
+
+
 def authors(configuration, but):
     """Name all documents but those of one team."""
     return frozenset(
