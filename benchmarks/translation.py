@@ -12,7 +12,8 @@ import yaml
 from translator.emit import emit
 from translator.pipeline import Inputs, translate
 
-TABLES = 100
+WORLDS = (100, 1_000)
+"""How many tables there are."""
 ROUTES_PER_TABLE = 10
 
 SERVICE = """\
@@ -26,7 +27,12 @@ spec:
 
 
 def main():
-    files = world(TABLES, ROUTES_PER_TABLE)
+    for tables in WORLDS:
+        measure(tables)
+
+
+def measure(tables):
+    files = world(tables, ROUTES_PER_TABLE)
     edited = files | {"team-0/routes.yaml": table(0, ROUTES_PER_TABLE, weight=33).encode()}
     parsed = timed(lambda: [list(yaml.load_all(t, yaml.CSafeLoader)) for t in files.values()])[1]
     first, whole = timed(lambda: translate(Inputs(files=files)))
@@ -35,7 +41,7 @@ def main():
     _, encoding_again = timed(lambda: emit(second.proxies[0], (first.proxies[0], snapshot)))
     assert first.diagnostics == second.diagnostics == ()
 
-    print(f"{TABLES} tables with {TABLES * ROUTES_PER_TABLE:,} routes")
+    print(f"{tables:,} tables with {tables * ROUTES_PER_TABLE:,} routes")
     print(f"{'':34}{'':>10}{'over YAML':>12}")
     for name, seconds in {
         "PyYAML's C parse": parsed,
