@@ -9,7 +9,7 @@ LONG = int(os.environ.get("PENSTOCK_ISOLATION_CASES", "0"))
 
 settings.register_profile(
     "isolation",
-    max_examples=LONG or 100,
+    max_examples=LONG or 200,
     deadline=None,
     derandomize=not LONG,
     database=None,
