@@ -2,7 +2,7 @@ import pytest
 from manifests import lines, manifest, reading, table
 
 from translator.resources import BrokenRoute, Route
-from translator.resources.route import Matcher
+from translator.resources.matcher import Matcher
 
 GOOD = "    - {name: good, directResponseAction: {status: 200}}\n"
 

@@ -10,12 +10,14 @@ from translator.lower import regexes
 from translator.lower.destinations import Target
 from translator.lower.paths import host_complaint, rewrite_complaint
 from translator.report import rules
-from translator.resources.route import RedirectCode
+from translator.resources.answer import RedirectCode
 
 if TYPE_CHECKING:
     from translator.lower.destinations import Destinations
     from translator.lower.findings import Findings, Place
-    from translator.resources.route import RedirectAction, RegexRewrite, Route, RouteAction
+    from translator.resources.answer import RedirectAction, RegexRewrite
+    from translator.resources.destination import RouteAction
+    from translator.resources.route import Route
 
 _REDIRECT_CODES = {
     RedirectCode.MOVED_PERMANENTLY: 301,

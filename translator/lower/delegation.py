@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from translator.lower.tables import RouteDraft, TableDraft
     from translator.report import Rule
     from translator.resources import Index, Key, Resource
-    from translator.resources.route import DelegateAction, RouteTableSelector
+    from translator.resources.delegation import DelegateAction, RouteTableSelector
     from translator.resources.specs import RouteTableSpec
 
 _MAX_DEPTH = 64

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from translator.lower.findings import Finding
     from translator.resources import Index, Key
     from translator.resources.base import Ref
-    from translator.resources.route import Destination, WeightedDestination
+    from translator.resources.destination import Destination, WeightedDestination
 
 _MAX_WEIGHT = 2**32 - 1
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from translator.lower.findings import Findings, Place
-    from translator.resources.route import HeaderManipulation, HeaderValueOption
+    from translator.resources.options import HeaderManipulation, HeaderValueOption
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 """`token` of RFC 9110, section 5.6.2: names of headers, and methods."""

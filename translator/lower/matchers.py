@@ -13,7 +13,7 @@ from translator.report import rules
 
 if TYPE_CHECKING:
     from translator.lower.findings import Findings, Place
-    from translator.resources.route import HeaderMatcher, Matcher, QueryParameterMatcher
+    from translator.resources.matcher import HeaderMatcher, Matcher, QueryParameterMatcher
 
 ALL_PATHS = PathMatch(kind=PathKind.PREFIX, value="/")
 

@@ -12,7 +12,7 @@ from translator.report import rules
 
 if TYPE_CHECKING:
     from translator.lower.findings import Findings, Place
-    from translator.resources.route import RouteOptions
+    from translator.resources.options import RouteOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

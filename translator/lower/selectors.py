@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from translator.resources.route import SelectorOperator
+from translator.resources.delegation import SelectorOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from translator.resources.route import Expression
+    from translator.resources.delegation import Expression
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,62}")

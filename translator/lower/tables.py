@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from translator.lower.findings import Finding
     from translator.report import ResourceRef
     from translator.resources import Resource
-    from translator.resources.route import DelegateAction, Route
+    from translator.resources.delegation import DelegateAction
+    from translator.resources.route import Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

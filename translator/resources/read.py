@@ -16,6 +16,7 @@ from translator.parse import Document, Flaw, Locator, Path, Surprise
 from translator.report import Diagnostic, ResourceRef, closest, quote, rules
 from translator.resources.base import Model
 from translator.resources.kinds import KINDS, Kind, NoKind, find_kind
+from translator.resources.matcher import Matcher
 from translator.resources.metadata import (
     IGNORED_METADATA,
     CoreEnvelope,
@@ -24,7 +25,7 @@ from translator.resources.metadata import (
     TypeMeta,
 )
 from translator.resources.resource import Resource
-from translator.resources.route import BrokenRoute, Matcher, Route, RouteEntry
+from translator.resources.route import BrokenRoute, Route, RouteEntry
 from translator.resources.shape import fields
 from translator.resources.specs import VirtualHost, VirtualServiceSpec
 from translator.resources.validate import Checker

@@ -10,7 +10,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from translator.resources.base import Choice, Flag, Integer, Model, Port, Ref, Text, UInt32
-from translator.resources.route import Expression, RouteEntry, WeightedDestination
+from translator.resources.delegation import Expression
+from translator.resources.destination import WeightedDestination
+from translator.resources.route import RouteEntry
 
 
 class VirtualHost(Model):
