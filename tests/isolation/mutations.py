@@ -173,13 +173,15 @@ _ON_TEXT = (
 
 
 def _places(value):
-    """List all places in a value, each as its container and key."""
-    found = []
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, inner in items:
-        found.append((value, key))
-        if isinstance(inner, dict | list):
-            found += _places(inner)
+    """List all places in a value, each as its container and key; what aliases share, once."""
+    found, seen, todo = [], set(), [value]
+    while todo:
+        container = todo.pop(0)
+        if isinstance(container, dict | list) and id(container) not in seen:
+            seen.add(id(container))
+            items = container.items() if isinstance(container, dict) else enumerate(container)
+            found += [(container, key) for key, _ in items]
+            todo += container.values() if isinstance(container, dict) else container
     return found
 
 
