@@ -191,7 +191,9 @@ def test_status_shows_what_an_envoy_made_of_it(config, route_name, protocol):
             await until(events, ReloadFinished)
             async with FakeEnvoy(program.ads.port, protocol=protocol, node="edge-1") as envoy:
                 await connect(envoy, route_name)
-                await until(events, UpdateAccepted)
+                accepted = await until(events, UpdateAccepted)
+                while accepted.type_url != ROUTE_CONFIGURATION:
+                    accepted = await until(events, UpdateAccepted)
                 status = await get_json(program, "/api/v1/status")
                 (proxy,) = status["proxies"]
                 (edge,) = proxy["envoys"]
