@@ -337,6 +337,21 @@ def test_who_has_it_keeps_it(policy, theft):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+def test_who_opened_an_address_keeps_it(policy):
+    """A gateway that serves another proxy already, and is older, takes no address away."""
+    gateway = "apiVersion: gateway.solo.io/v1\nkind: Gateway\nmetadata: {name: g, namespace: %s}\n"
+    story = Story(POLICIES[policy], gateway__g=gateway % "ops" + "spec: {httpGateway: {}}\n")
+    before = story.proxy
+    theft = gateway.replace("}", ", creationTimestamp: '1970-01-01T00:00:00Z'}") % "echo"
+
+    story.edit(echo__g=theft + "spec: {httpGateway: {}, proxyNames: [gateway-proxy, x]}\n")
+    story.edit(echo__other=upstream("other"))
+
+    assert before.listeners == story.now.served["gateway-proxy"].proxy.listeners
+    assert ["echo/g.yaml"] == [found.position.path for found in story.now.diagnostics]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 def test_a_broken_gateway_closes_nobody_elses_listener(policy):
     """The listener that exists without any gateway stays while the first gateway is invalid."""
     story = Story(POLICIES[policy])

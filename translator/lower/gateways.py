@@ -86,15 +86,29 @@ def lower_listeners(
     incumbents: Incumbents,
     found: list[Finding],
 ) -> dict[str, list[ListenerDraft]]:
-    """Make the listeners of each proxy; of two gateways on one address the first opens it."""
+    """
+    Make the listeners of each proxy.
+
+    Of two gateways on one address it belongs to who has it in that proxy, else to the first.
+    """
     listeners: dict[str, list[ListenerDraft]] = {}
-    opened: dict[tuple[str, str, int], GatewayDraft] = {}
-    for gateway in gateways:
+    drafts = list(gateways)
+    owners = {
+        (proxy, _shared(address), port): key
+        for (proxy, address, port), key in incumbents.listeners.items()
+    }
+    opened = {
+        (proxy, _shared(gateway.address), gateway.port): gateway
+        for gateway in drafts
+        for proxy in gateway.proxies
+        if gateway.resource is not None
+        and owners.get((proxy, _shared(gateway.address), gateway.port)) == gateway.resource.ref.key
+    }
+    for gateway in drafts:
         draft: ListenerDraft | None = None
         for proxy in gateway.proxies:
             of_proxy = listeners.setdefault(proxy, [])
-            address = "*" if gateway.address in _WILDCARDS else gateway.address
-            first = opened.setdefault((proxy, address, gateway.port), gateway)
+            first = opened.setdefault((proxy, _shared(gateway.address), gateway.port), gateway)
             if first is not gateway:
                 _report_conflict(gateway, first, proxy, found)
                 continue
@@ -102,6 +116,11 @@ def lower_listeners(
             draft = draft or _listener(gateway, hosts, incumbents, found)
             of_proxy.append(draft)
     return {proxy: listeners[proxy] for proxy in sorted(listeners)}
+
+
+def _shared(address: str) -> str:
+    """Give all addresses one name that collide with each other."""
+    return "*" if address in _WILDCARDS else address
 
 
 def report_unattached(

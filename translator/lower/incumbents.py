@@ -18,8 +18,8 @@ class Incumbents:
     in the alphabet would take a domain away from its owner.
     """
 
-    listeners: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-    """The namespace and name of the gateway, by proxy and listener."""
+    listeners: Mapping[tuple[str, str, int], tuple[str, str]] = field(default_factory=dict)
+    """The namespace and name of the gateway, by proxy, address and port."""
     default: bool = False
     """Whether the listener is served that exists where there is no gateway."""
     domains: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
@@ -31,7 +31,10 @@ class Incumbents:
         served = tuple(proxies)
         return cls(
             listeners={
-                (proxy.name, listener.name): (listener.source.namespace, listener.source.name)
+                (proxy.name, listener.address, listener.port): (
+                    listener.source.namespace,
+                    listener.source.name,
+                )
                 for proxy in served
                 for listener in proxy.listeners
                 if listener.source is not None
