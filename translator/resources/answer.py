@@ -1,7 +1,5 @@
 """What a route answers without a backend."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType

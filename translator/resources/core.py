@@ -1,7 +1,5 @@
 """The parts of Kubernetes' own kinds that give an upstream its endpoints; the rest is ignored."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import ConfigDict, Field

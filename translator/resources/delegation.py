@@ -1,7 +1,5 @@
 """Which route tables a route leaves its requests to."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar

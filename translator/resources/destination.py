@@ -1,7 +1,5 @@
 """Where requests are forwarded to."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """What a request must look like to take a route."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, ClassVar

@@ -1,7 +1,5 @@
 """What all kinds have in common."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from pydantic import ConfigDict, Field

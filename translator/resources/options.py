@@ -1,7 +1,5 @@
 """What else happens to a request on a route."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, ClassVar

@@ -1,7 +1,5 @@
 """The Route message, shared by VirtualService and RouteTable."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

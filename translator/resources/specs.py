@@ -1,7 +1,5 @@
 """The specs of Gloo's resources, other than routes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
