@@ -136,13 +136,22 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
         for origin, text in sorted(inputs.files.items())
     }
     damaged = {*inputs.unreadable, *(origin for origin, file in files.items() if file.damaged)}
-    index, conflicts = build_index(
-        (reading for file in files.values() for reading in file.readings),
-        last_good={ref: good.resource for ref, good in memory.resources.items()},
-        lost=_lost(memory, damaged),
-    )
+    readings = [reading for file in files.values() for reading in file.readings]
+    last_good = {ref: good.resource for ref, good in memory.resources.items()}
+    lost = _lost(memory, damaged)
+    incumbents = Incumbents.of(past.served for past in memory.proxies.values())
+    index, conflicts = build_index(readings, last_good=last_good, lost=lost)
+    lowered = lower(index, incumbents)
+    mistakes, rejected = lowered.findings, lowered.rejected
+    if not rejected.isdisjoint(last_good):
+        # Only now is it known that they are invalid, and that what was good must stand in.
+        index, conflicts = build_index(
+            readings, last_good=last_good, lost=lost, rejected=rejected & last_good.keys()
+        )
+        lowered = lower(index, incumbents)
+        own = (found for found in mistakes if found.diagnostic.resource in index.stale)
+        mistakes = (*lowered.findings, *own)
     policy, complaints = read_policy(index)
-    lowered = lower(index, Incumbents.of(past.served for past in memory.proxies.values()))
     spare = Backends.of(*lowered.former)
     served = {
         proxy.name: serve(
@@ -161,7 +170,7 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
             for finding in _findings(origin, file, lowered, memory)
         ),
         *((diagnostic, ()) for diagnostic in (*conflicts, *complaints)),
-        *((finding.diagnostic, [finding.blame]) for finding in lowered.findings),
+        *((finding.diagnostic, [finding.blame]) for finding in mistakes),
     ]
     diagnostics, holding = _explained(findings, index.broken | index.stale, lowered, served, policy)
     return Translation(
@@ -173,7 +182,7 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
         affected=lowered.affected,
         files=files,
         memory=Memory(
-            resources=_good_resources(files, index, memory, served),
+            resources=_good_resources(files, index, memory, served, rejected),
             proxies={name: decided.memory for name, decided in served.items()},
         ),
     )
@@ -254,13 +263,16 @@ def _good_resources(
     index: Index,
     memory: Memory,
     served: Mapping[str, Served],
+    rejected: Container[ResourceRef],
 ) -> dict[ResourceRef, Good]:
     """Remember the resources that are good, and those of the past that are still of use."""
     good: dict[ResourceRef, Good] = {}
     for origin, file in files.items():
         for reading in file.readings:
             resource = reading.resource
-            if resource is not None and index.resources.get(resource.ref) is resource:
+            if resource is None or resource.ref in rejected:
+                continue
+            if index.resources.get(resource.ref) is resource:
                 good[resource.ref] = Good(origin=origin, text=file.text, resource=resource)
     needed = {name for decided in served.values() for name in decided.needed}
     for ref, past in memory.resources.items():

@@ -19,6 +19,12 @@ from story import (
 )
 
 POLICIES = {"hold": HOLD, "replace": REPLACE, "keep": KEEP}
+GATEWAY = """\
+apiVersion: gateway.solo.io/v1
+kind: Gateway
+metadata: {name: public, namespace: gloo-system}
+spec: {bindAddress: 127.0.0.1, bindPort: 8080, httpGateway: {}}
+"""
 CANARY, PLAIN, FOXTROT = "/echo with header stage: canary", "/echo", "/foxtrot"
 TYPO = table("echo", route("/echo", "echo-typo", header="canary"), route("/echo", "echo"))
 MOVED = table("foxtrot", route("/foxtrot", "foxtrot", subset="v2"))
@@ -389,3 +395,33 @@ def test_keep_does_not_guess():
     )
 
     assert [("/echo", "echo v1"), (FOXTROT, "foxtrot v1")] == story.routes
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"gateway__public": GATEWAY.replace("127.0.0.1", "nowhere")},
+        {"gateway__public": GATEWAY.replace(", httpGateway: {}", "")},
+        {"gateway__app": APP.partition("spec:")[0] + "spec: {}\n"},
+        {"gateway__app": APP.replace("virtualHost:", "virtualHost:\n    domains: ['a*b']")},
+    ],
+    ids=["address", "nothing to serve", "no virtual host", "no valid domain"],
+)
+def test_what_is_invalid_only_as_a_whole_stays_as_it_was(policy, edit):
+    """A gateway or virtual service that can serve nothing any more is invalid, not gone."""
+    story = Story(POLICIES[policy], gateway__public=GATEWAY)
+    before = story.proxy
+
+    story.edit(**edit).edit(foxtrot__service=kube("unused", 1)[1])
+
+    assert before.listeners == story.proxy.listeners
+    assert before.route_configurations == story.proxy.route_configurations
+    assert {next(iter(edit)).replace("__", "/") + ".yaml"} == {
+        found.position.path for found in story.now.diagnostics
+    }
+
+    story.edit(gateway__public=GATEWAY, gateway__app=APP)
+
+    assert before == story.proxy
+    assert not story.now.diagnostics

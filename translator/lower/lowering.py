@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from translator.lower.delegation import FlatRoute
     from translator.lower.findings import Blame, Finding
+    from translator.lower.gateways import GatewayDraft
     from translator.lower.tables import TableDraft
     from translator.lower.upstreams import Upstreams
     from translator.report import ResourceRef
@@ -53,6 +54,8 @@ class Lowered:
     """Every mistake, once, sorted by place."""
     victims: Mapping[Blame, tuple[Victim, ...]]
     """The invalid routes by what is to blame."""
+    rejected: frozenset[ResourceRef]
+    """Gateways that open nothing and virtual services without a domain, by a mistake of theirs."""
     labels: Mapping[ResourceRef, tuple[str, ...]]
     """The labels of the routes of each table, by which they can be blamed."""
     delegators: Mapping[ResourceRef, Place]
@@ -130,6 +133,7 @@ def lower(index: Index, incumbents: Incumbents = NOBODY) -> Lowered:
         former=_former(index),
         findings=_distinct(found, index),
         victims=_victims(invalid),
+        rejected=_rejected(index, gateways, hosts),
         labels={
             table.resource.ref: tuple(route.label for route in table.routes)
             for table in (*tables.values(), *services.values())
@@ -166,6 +170,14 @@ def _bad(route: FlatRoute) -> bool:
     return isinstance(route.action, ir.Split) and any(
         member.faults for member in route.action.members
     )
+
+
+def _rejected(
+    index: Index, gateways: Iterable[GatewayDraft], hosts: Mapping[Key, HostDraft]
+) -> frozenset[ResourceRef]:
+    valid = {draft.resource.ref for draft in gateways if draft.resource is not None}
+    silent = (host.resource.ref for host in hosts.values() if not host.domains)
+    return frozenset({resource.ref for resource in index.gateways.values()} - valid).union(silent)
 
 
 def _victims(invalid: Iterable[FlatRoute]) -> dict[Blame, tuple[Victim, ...]]:

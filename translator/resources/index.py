@@ -73,6 +73,7 @@ def build_index(
     *,
     last_good: Mapping[ResourceRef, Resource[Model]] = MappingProxyType({}),
     lost: Container[ResourceRef] = (),
+    rejected: Container[ResourceRef] = (),
 ) -> tuple[Index, tuple[Diagnostic, ...]]:
     """
     Collect the resources.
@@ -88,6 +89,7 @@ def build_index(
             are invalid now, except that an invalid upstream, or group of upstreams, leaves the
             routes that use it without a destination.
         lost: Resources whose document cannot be read any more, as opposed to deleted ones.
+        rejected: Resources that turned out to be invalid although each field is as the API says.
     """
     claims: defaultdict[ResourceRef, list[Reading]] = defaultdict(list)
     for reading in readings:
@@ -109,7 +111,7 @@ def build_index(
                 first, *others = sorted(claims[ref], key=_precedence(former))
                 diagnostics += (_duplicate(ref, _place(first), _place(other)) for other in others)
             if former is None or ref not in lost or _is_from(former, first):
-                resource = first.resource
+                resource = None if ref in rejected else first.resource
         if resource is None and former is not None and ref.kind not in _NO_STAND_IN:
             resource = former
             stale.add(ref)
