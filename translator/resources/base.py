@@ -77,7 +77,7 @@ class Model(BaseModel):
     A message of the resources' API.
 
     Field names are Gloo's in camelCase; `null` means unset, as in protobuf's JSON. The docstrings
-    under the fields are the descriptions of the JSON Schema.
+    under the fields describe them; pydantic does not read them.
     """
 
     model_config = ConfigDict(
