@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from xds.subscription import Subscription
 from xds.types import COLLECTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from xds.snapshot import Resource
 
 _LATE: Final = 8
 """How many responses of a type are remembered beyond the time for their verdict."""
+
+_REFUSED: Final = 1000
+"""How many refused versions of a type are remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,24 @@ class Sent:
     """When it was made."""
     doubted_at: float | None = None
     """When the client asked for what is in here, as if it had not got it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """Resources of which at least one may be what a client refuses."""
+
+    names: frozenset[str]
+    or_else: bool
+    """Whether one of them is, if there is none in the group before."""
+
+    def halves(self) -> tuple[Suspects, Suspects]:
+        """Divide the group."""
+        ordered = sorted(self.names)
+        middle = len(ordered) // 2
+        return (
+            Suspects(frozenset(ordered[:middle]), or_else=False),
+            Suspects(frozenset(ordered[middle:]), or_else=True),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +107,19 @@ class Delivery:
     """
     acked: dict[str, Resource] = field(default_factory=dict)
     """What it has acknowledged."""
-    rejected: dict[str, str] = field(default_factory=dict)
-    """The version that it refused, by name."""
+    refused: dict[tuple[str, str], None] = field(default_factory=dict)
+    """
+    Names and versions that it refused, the oldest first. None of them is ever sent again on this
+    stream, also if the client unsubscribes and comes back (rules 24 and 103).
+    """
+    blocked: frozenset[str] = frozenset()
+    """Names of which the newest version is a refused one."""
+    doubtful: tuple[Suspects, ...] = ()
+    """
+    New resources of a refused collection of which nobody knows which is at fault, in groups that
+    are tried one after the other: the first is in what the client is sent, the others wait
+    (rule 102).
+    """
     in_flight: dict[str, Sent] = field(default_factory=dict)
     """Responses by nonce, oldest first."""
     owed: set[str] = field(default_factory=set)
@@ -156,10 +188,72 @@ class Delivery:
         self.held.update(dict.fromkeys(names, ""))
         self.dirty = True
 
+    def refuse(self, versions: Mapping[str, str]) -> None:
+        """Note what the client will never be sent again; it goes on with what it had."""
+        for name, version in versions.items():
+            self.refused[name, version] = None
+            if (last := self.acked.get(name)) is not None:
+                self.held[name] = last.version
+            else:
+                self.held.pop(name, None)
+        for oldest in list(self.refused)[:-_REFUSED]:
+            del self.refused[oldest]
+        self.dirty = True
+
+    def acceptable(self, wanted: Mapping[str, Resource]) -> Mapping[str, Resource]:
+        """
+        Return what the client would not refuse, as far as it has said so.
+
+        The last version that it accepted stands in for one that it refused, and nothing if it
+        accepted none.
+        """
+        self.blocked = frozenset(
+            name
+            for name, version in self.refused
+            if name in wanted and wanted[name].version == version
+        )
+        while self.doubtful and not any(map(self._is_new(wanted), self.doubtful[0].names)):
+            self.doubtful = self.doubtful[1:]
+        postponed = frozenset().union(*(group.names for group in self.doubtful[1:]))
+        unacceptable = (postponed & wanted.keys()) | self.blocked
+        if not unacceptable:
+            return wanted
+        return {
+            name: self.acked[name] if name in unacceptable else resource
+            for name, resource in wanted.items()
+            if name not in unacceptable or name in self.acked
+        }
+
+    def _is_new(self, wanted: Mapping[str, Resource]) -> Callable[[str], bool]:
+        def is_new(name: str) -> bool:
+            if name not in wanted or name in self.blocked:
+                return False
+            return name not in self.acked or self.acked[name].version != wanted[name].version
+
+        return is_new
+
+    def absolve(self) -> None:
+        """Call the rejection over if nothing that the client would refuse is to be sent."""
+        if not self.blocked and not self.doubtful and not self.apart:
+            self.rejection = None
+
+    def divide(self, names: Iterable[str]) -> None:
+        """Have each half of some suspects tried by itself, before what is in doubt already."""
+        others = tuple(replace(group, or_else=False) for group in self.doubtful[1:2])
+        suspects = Suspects(frozenset(names), or_else=False)
+        self.doubtful = (*suspects.halves(), *others, *self.doubtful[2:])
+
+    def clear(self) -> None:
+        """Take the group that was tried as innocent, and draw the conclusion for the next."""
+        self.doubtful = self.doubtful[1:]
+        if self.doubtful and self.doubtful[0].or_else and len(self.doubtful[0].names) > 1:
+            self.doubtful = (*self.doubtful[0].halves(), *self.doubtful[1:])
+        self.dirty |= bool(self.doubtful)
+
     def forget_unwanted(self) -> None:
         """Forget what the client has unsubscribed from (rule 30)."""
         wants = self.subscription.wants
-        for kept in (self.held, self.acked, self.rejected):
+        for kept in (self.held, self.acked):
             for name in [name for name in kept if not wants(name)]:
                 del kept[name]
         self.owed = {name for name in self.owed if wants(name)}

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from xds.stream import ProtocolError, Receipt, RequestKind, Response, Stream
-from xds.types import CLUSTER, COLLECTIONS
+from xds.types import CLUSTER, COLLECTIONS, LOAD_ASSIGNMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -154,6 +154,9 @@ class DeltaStream(Stream[DeltaRequest]):
             for name in subscription.names | delivery.owed
             if name not in wanted and name not in delivery.held
         }
+        if delivery.type_url != LOAD_ASSIGNMENT:
+            # What was refused does exist. Endpoints are waited for, whatever became of them.
+            unknown -= delivery.blocked
         return sorted(gone | unknown)
 
     def _differences(

@@ -103,7 +103,9 @@ class Sequence:
         delivery = self._deliveries.get(CLUSTER)
         if delivery is None or name not in snapshot.resources(CLUSTER):
             return True
-        return not delivery.subscription.wants(name) or delivery.held.get(name) is not None
+        if not delivery.subscription.wants(name) or name in delivery.blocked:
+            return True
+        return delivery.held.get(name) is not None
 
     def _ready(self, snapshot: Snapshot, name: str) -> bool:
         """Tell whether the client has a cluster, in its current version, and it is warm."""
@@ -112,11 +114,10 @@ class Sequence:
         if delivery is None or current is None or not delivery.subscription.wants(name):
             return True
         acked = delivery.acked.get(name)
+        if acked is None:
+            return False
         # A refused update leaves the client with a warm cluster of the version before.
-        return acked is not None and current.version in {
-            acked.version,
-            delivery.rejected.get(name),
-        }
+        return current.version == acked.version or (name, current.version) in delivery.refused
 
     def _lingering(self, snapshot: Snapshot, now: float) -> Mapping[str, Resource]:
         """Return the clusters that have left the snapshot, but not yet the client's routes."""

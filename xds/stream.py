@@ -213,10 +213,13 @@ class Stream(ABC, Generic[R]):
         """Return what the client should have of one type by now, sorted by name."""
         view = self._sequence.view(snapshot, delivery.type_url, now)
         delivery.waiting |= self._sequence.lingers(delivery.type_url)
-        if delivery.subscription.wildcard:
-            return view
-        names = delivery.subscription.names | delivery.ahead
-        return {name: view[name] for name in sorted(names) if name in view}
+        if not delivery.subscription.wildcard:
+            names = delivery.subscription.names | delivery.ahead
+            view = {name: view[name] for name in sorted(names) if name in view}
+        wanted = delivery.acceptable(view)
+        if not delivery.in_flight:
+            delivery.absolve()
+        return wanted
 
     def _busy(self, delivery: Delivery, now: float) -> bool:
         """Tell whether to wait for the verdict on the update before this one (rule 113)."""
@@ -338,13 +341,8 @@ class Stream(ABC, Generic[R]):
         """Note an ACK (rules 22 and 59), and return the versions it is for."""
         delivery.acked.update(sent.resources)
         delivery.acked_version = sent.version
-        delivery.rejected = {
-            name: version
-            for name, version in delivery.rejected.items()
-            if name not in sent.resources and delivery.held.get(name) == version
-        }
-        if not delivery.rejected:
-            delivery.rejection = None
+        delivery.clear()
+        delivery.absolve()
         return {name: resource.version for name, resource in sent.resources.items()}
 
     def _reject(
@@ -354,8 +352,9 @@ class Stream(ABC, Generic[R]):
         Note a NACK, and return the versions at fault.
 
         What is refused is never sent again (rule 24). Of a response with several resources some
-        may be applied and some not (rule 73): the innocent ones are sent again, and if the
-        text does not tell which they are, each alone, once (rules 101 and 102).
+        may be applied and some not (rule 73): the innocent ones are sent again. If the text does
+        not tell which they are, each is sent alone, once, or for a collection, of which every
+        response is the whole, by halves (rules 101 and 102).
 
         Args:
             delivery: The state of the type.
@@ -370,17 +369,24 @@ class Stream(ABC, Generic[R]):
             if name not in delivery.acked or delivery.acked[name].version != version
         }
         suspects = changed or everything
-        guilty = culprits(text, suspects) or suspects.keys()
-        divisible = not complete and len(everything) + len(sent.removed) > 1 and everything
-        unknown = divisible and len(suspects) > 1 and guilty == suspects.keys()
-        rejected = {} if unknown else {name: suspects[name] for name in suspects if name in guilty}
-        delivery.rejected.update(rejected)
+        named = culprits(text, suspects)
+        unknown = len(suspects) > 1 and not named
+        rejected = {} if unknown else {name: suspects[name] for name in named or suspects}
         delivery.rejection = Rejection(
-            version=sent.version, names=tuple(rejected), text=clean(text), at=self._clock()
+            version=sent.version, names=tuple(sorted(rejected)), text=clean(text), at=self._clock()
         )
-        if divisible:
+        if not complete:
             innocent = everything.keys() - rejected.keys()
-            delivery.repeat(innocent | set(sent.removed))
+            if everything and (innocent or sent.removed):
+                delivery.repeat(innocent | set(sent.removed))
             if unknown:
                 delivery.apart |= innocent
+        else:
+            if unknown:
+                delivery.divide(suspects)
+            # Only the verdict on another response tells what became of the innocent ones.
+            delivery.answer_owed |= bool(
+                changed.keys() - rejected.keys() or delivery.acked.keys() - everything.keys()
+            )
+        delivery.refuse(rejected)
         return rejected

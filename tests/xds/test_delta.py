@@ -253,7 +253,7 @@ class TestVerdicts:
 
         after = client.nack(cds, text="Error adding/updating cluster(s) a: no")
 
-        assert ["CDS -a -b"] == said(after)
+        assert ["CDS -b"] == said(after)
 
     def test_refused_removal_is_not_repeated(self):
         """A removal that is refused on its own is not sent again."""

@@ -332,7 +332,7 @@ class TestResponses:
         assert ("r",) == state.rejection.names
 
     def test_rule_101_endpoints_are_split_on_a_nack(self):
-        """When one of several endpoints is refused, each is sent once more, alone."""
+        """Of several, each is sent once more, alone; instead of the refused ones there are none."""
         client = Sotw(AB)
         [both] = client.ask(EDS, "a", "b")
 
@@ -340,7 +340,8 @@ class TestResponses:
         after = client.ack(split[0], "a", "b") + client.nack(split[1], "a", "b")
 
         assert ["EDS a", "EDS b"] == said(split)
-        assert [] == after
+        assert ["EDS b"] == said(after)
+        assert [AB.get(EDS, "b").body] != [resource.body for resource in after[0].resources]
         assert [{}, {"b"}] == [set(h.rejected) or {} for h in (client.heard[1], client.heard[3])]
 
     def test_rule_100_culprits_are_named(self):
@@ -362,6 +363,47 @@ class TestResponses:
         client.nack(cds, text="Invalid duration")
 
         assert {"b"} == client.heard[-1].rejected.keys()
+
+    def test_rule_102_a_collection_is_divided(self):
+        """What is at fault is found by halves; all others get through, and it is sent once more."""
+        client = Sotw(world("a b"))
+        cds, _ = client.ask(CDS)
+        client.ack(cds)
+        [cds, _] = client.publish(world("a b c d e f", edits={"CDS a": "2"}))
+        bad = world("e").get(CDS, "e")
+        tried = []
+        while cds is not None:
+            names = {resource.name for resource in cds.resources}
+            tried.append("".join(sorted(names)))
+            answer = client.nack(cds, text="no") if bad in cds.resources else client.ack(cds)
+            cds = next((response for response in answer if response.type_url == CDS), None)
+
+        assert ["abcdef", "abc", "abcd", "abcde", "abcdf"] == tried
+        assert {"e": bad.version} == client.heard[-2].rejected
+        assert [] == client.publish(world("a b c d e f", edits={"CDS a": "2"}))
+
+    def test_rule_100_innocents_are_accepted(self):
+        """Beside a culprit that is named all others are sent again, for their ACK, without it."""
+        client = Sotw(AB).start()
+        cds, *_ = client.publish(world("a b c", edits={"CDS b": "2"}))
+
+        again = client.nack(cds, text="Error adding/updating cluster(s) b: no")
+
+        assert ["CDS a b c"] == said(again)[:1]
+        assert AB.get(CDS, "b") in again[0].resources
+
+    def test_rule_103_refused_versions_never_come_back(self):
+        """What was refused is not sent again on a stream, whatever is published in between."""
+        client = Sotw(AB).start("r")
+        [refused] = client.publish(edited("RDS r"))
+        client.nack(refused, "r")
+        [other] = client.publish(edited(**{"RDS r": "3"}))
+        client.ack(other, "r")
+
+        assert [] == client.publish(edited("RDS r"))
+        assert [] == client.ask(RDS, nonce=other.nonce, version=other.version)
+        back = client.ask(RDS, "r", nonce=other.nonce, version=other.version)
+        assert [] == back
 
     def test_rejection_ends_with_an_ack(self):
         """A rejection is shown until the client has accepted something else of that name."""
