@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from translator.lower import Incumbents, cluster, lower
+from translator.lower import Incumbents, Victim, cluster, lower
 from translator.parse import parse
 from translator.policy import (
     Backends,
     Good,
     InvalidConfig,
     Memory,
+    Quarantine,
     Served,
+    Subject,
     effect,
+    find_refused,
     held_by,
     hold,
     read_policy,
     serve,
+    victims_of,
 )
 from translator.report import Damage, Diagnostic, Position, Severity, rules
 from translator.resources import build_index, folder_namespace, read
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
     from translator import ir
-    from translator.lower import Affected, Blame, Lowered, Victim
+    from translator.lower import Affected, Blame, Lowered
+    from translator.policy import Hit, Refusal
     from translator.report import ResourceRef
     from translator.resources import Index, Reading
 
@@ -39,6 +44,8 @@ class Inputs:
     """The texts by origin: for a folder, the path below it with `/` between names."""
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """Files and folders that exist and could not be read, each with the reason."""
+    refusals: tuple[Refusal, ...] = ()
+    """What Envoy does not take of what was served before, or is no longer there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +136,8 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
     """
     if previous is not None and previous.inputs == inputs and previous.served:
         return previous
-    memory = previous.memory if previous is not None else Memory()
+    quarantine = Quarantine(inputs.refusals)
+    memory = quarantine.disprove(previous.memory if previous is not None else Memory())
     known = previous.files if previous is not None else {}
     files = {
         origin: read_file(origin, text, known.get(origin))
@@ -142,23 +150,31 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
     incumbents = Incumbents.of(past.served for past in memory.proxies.values())
     index, conflicts = build_index(readings, last_good=last_good, lost=lost)
     lowered = lower(index, incumbents)
-    mistakes, rejected = lowered.findings, lowered.rejected
-    if not rejected.isdisjoint(last_good):
+    written = index
+    hits = [hit for proxy in lowered.proxies for hit in quarantine.find(proxy)]
+    refused = {hit.refusal.owner for hit in hits if hit.refusal.subject is Subject.RESOURCE}
+    mistakes, rejected = lowered.findings, lowered.rejected | refused
+    if refused or not rejected.isdisjoint(last_good):
         # Only now is it known that they are invalid, and that what was good must stand in.
         index, conflicts = build_index(
-            readings, last_good=last_good, lost=lost, rejected=rejected & last_good.keys()
+            readings,
+            last_good=last_good,
+            lost=lost,
+            rejected=refused | (rejected & last_good.keys()),
         )
         lowered = lower(index, incumbents)
         own = (found for found in mistakes if found.diagnostic.resource in index.stale)
         mistakes = (*lowered.findings, *own)
     policy, complaints = read_policy(index)
     spare = Backends.of(*lowered.former)
-    served = {
-        proxy.name: serve(
-            proxy, policy, memory.proxies.get(proxy.name), stale=index.stale, spare=spare
+    served: dict[str, Served] = {}
+    for proxy in lowered.proxies:
+        marked, guilty = quarantine.mark(proxy)
+        hits += guilty
+        served[proxy.name] = serve(
+            marked, policy, memory.proxies.get(proxy.name), stale=index.stale, spare=spare
         )
-        for proxy in lowered.proxies
-    }
+    lowered = _with_victims(lowered, hits)
     findings: list[tuple[Diagnostic, Iterable[Blame]]] = [
         *(
             (_unreadable(origin, reason), [(ref, "") for ref in _lost(memory, {origin})])
@@ -171,6 +187,10 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
         ),
         *((diagnostic, ()) for diagnostic in (*conflicts, *complaints)),
         *((finding.diagnostic, [finding.blame]) for finding in mistakes),
+        *(
+            (diagnostic, [blame])
+            for diagnostic, blame in find_refused(hits, written, lowered.labels)
+        ),
     ]
     diagnostics, holding = _explained(findings, index.broken | index.stale, lowered, served, policy)
     return Translation(
@@ -184,8 +204,18 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
         memory=Memory(
             resources=_good_resources(files, index, memory, served, rejected),
             proxies={name: decided.memory for name, decided in served.items()},
+            proven=memory.proven,
         ),
     )
+
+
+def _with_victims(lowered: Lowered, hits: Iterable[Hit]) -> Lowered:
+    """Count the routes that Envoy refused among those that suffer from a mistake."""
+    victims = dict(lowered.victims)
+    for blame, those in victims_of(hits).items():
+        more = (Victim(source=hit.source, matches=hit.matches) for hit in those if hit.matches)
+        victims[blame] = (*victims.get(blame, ()), *more)
+    return replace(lowered, victims=victims)
 
 
 def _findings(

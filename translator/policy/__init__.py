@@ -7,24 +7,33 @@ Pure: what was served before is a value that the caller keeps, across restarts t
 """
 
 from translator.policy.effects import effect, held_by, held_phrase, hold
-from translator.policy.memory import Good, Memory, ProxyMemory
+from translator.policy.memory import Good, Memory, Proven, ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
+from translator.policy.quarantine import Hit, Quarantine, Refusal, Subject, victims_of
+from translator.policy.refused import find_refused
 from translator.policy.serve import Backends, Outcome, Served, serve
 from translator.policy.settings import read_policy
 
 __all__ = [
     "Backends",
     "Good",
+    "Hit",
     "InvalidConfig",
     "Memory",
     "Mode",
     "Outcome",
+    "Proven",
     "ProxyMemory",
+    "Quarantine",
+    "Refusal",
     "Served",
+    "Subject",
     "effect",
+    "find_refused",
     "held_by",
     "held_phrase",
     "hold",
     "read_policy",
     "serve",
+    "victims_of",
 ]

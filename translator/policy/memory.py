@@ -36,6 +36,15 @@ class Good:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """What is known of the newest past of one proxy that Envoy has accepted entirely."""
+
+    proxy: ProxyMemory
+    resources: Mapping[ResourceRef, Good]
+    """Of that time, the resources that Envoy can refuse as a whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """What has to be known of the past to translate; it survives restarts."""
 
@@ -43,3 +52,5 @@ class Memory:
     """All resources that are there, and those that are gone but still needed; sorted."""
     proxies: Mapping[str, ProxyMemory] = field(default_factory=dict)
     """By name, sorted."""
+    proven: Mapping[str, Proven] = field(default_factory=dict)
+    """By the name of the proxy; those of which Envoy has accepted anything yet."""
