@@ -245,8 +245,8 @@ def serve(
     """
     Serve what CONFIG means to Envoy, and follow its changes.
 
-    CONFIG is `config` unless PENSTOCK_CONFIG says otherwise. SIGHUP reads it again at once, SIGTERM
-    ends the streams and then the program.
+    CONFIG is `config` unless PENSTOCK_CONFIG says otherwise. SIGHUP reads it again at once and has
+    tried once more what an Envoy refused, SIGTERM ends the streams and then the program.
     """
     from penstock import logs  # noqa: PLC0415 (see check)
     from penstock.serve import Options, run  # noqa: PLC0415 (grpc alone takes a while)

@@ -8,7 +8,7 @@ from collections import Counter
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from penstock.errors import SourceEmpty, SourceError
 from penstock.events import (
@@ -23,6 +23,7 @@ from penstock.events import (
     StateUnwritable,
     TranslationFailed,
 )
+from penstock.judgement import Judgement
 from penstock.reloader import Reloader
 from penstock.sources import Observation
 from penstock.sources import Outage as SourceOutage
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from penstock.feed import Feed
+    from penstock.judge import Judge
     from penstock.keeper import Keeper
     from penstock.sources import Source
     from penstock.state import Finding, Saving
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
     from xds.snapshot import Snapshot
 
 __all__ = ["Controller", "Served"]
+
+_KEEP_SECONDS: Final = 1.0
+"""How long what Envoys say may wait to be saved."""
 
 
 class Served(Protocol):
@@ -69,6 +74,7 @@ class Controller:
         served: Served,
         feed: Feed,
         keeper: Keeper | None = None,
+        judge: Judge | None = None,
         translate: Callable[[Inputs, Translation | None], Translation] = translate,
         emit: Callable[[ir.Proxy, tuple[ir.Proxy, Snapshot] | None], Snapshot] = emit,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -78,6 +84,11 @@ class Controller:
         self._served = served
         self._feed = feed
         self._keeper = keeper
+        self._judge = judge
+        self._turn = asyncio.Lock()
+        """Held by whoever changes the state."""
+        self._newest: Observation | None = None
+        """What the source held when it was read last."""
         self._now = now
         self._monotonic = monotonic
         self._first: Observation | None = None
@@ -104,6 +115,8 @@ class Controller:
             return False
         began = self._monotonic()
         loaded = await asyncio.to_thread(keeper.load, self._now())
+        if self._judge is not None:
+            self._judge.restore(loaded.judgement)
         for name, publication in loaded.proxies.items():
             self._served.set(name, publication.snapshot)
         if loaded.proxies:
@@ -144,18 +157,63 @@ class Controller:
             self._lose(error)
 
     async def run(self) -> None:
-        """Serve what the source holds, for ever."""
+        """Serve what the source holds, as far as Envoys take it, for ever."""
         if self._first is None and self.state.outage is None:
             await self.start()
         if self._first is not None:
-            await self._apply(self._first)
+            await self._observed(self._first)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_source())
+            if self._judge is not None:
+                tasks.create_task(self._follow_decisions(self._judge))
+                tasks.create_task(self._follow_proofs(self._judge))
+
+    def reload(self, *, retry: bool = False) -> None:
+        """
+        Read the source at once.
+
+        Args:
+            retry: Whether to have tried once more what Envoys refused.
+        """
+        if retry and self._judge is not None:
+            self._judge.retry()
+        self._source.refresh()
+
+    async def _follow_source(self) -> None:
         async with aclosing(self._source.events()) as events:
             async for event in events:
                 match event:
                     case Observation():
-                        await self._apply(event)
+                        await self._observed(event)
                     case SourceOutage(error=error):
                         self._lose(error)
+
+    async def _follow_decisions(self, judge: Judge) -> None:
+        """Translate again whenever it is known who is at fault for what an Envoy refuses."""
+        while True:
+            await judge.decided.wait()
+            judge.decided.clear()
+            if self._newest is not None:
+                async with self._turn:
+                    await self._apply(replace(self._newest, noticed=self._monotonic()))
+
+    async def _follow_proofs(self, judge: Judge) -> None:
+        """Keep what Envoys say; not at once, for they say much at a time."""
+        while self._keeper is not None:
+            await judge.proved.wait()
+            await asyncio.sleep(_KEEP_SECONDS)
+            judge.proved.clear()
+            async with self._turn:
+                before = self.state.saving
+                saving = await asyncio.to_thread(self._keeper.save, self.state, judge.judgement())
+                self.state = replace(self.state, saving=saving)
+                self._tell_saving(saving, before)
+
+    async def _observed(self, observation: Observation) -> None:
+        async with self._turn:
+            self._recover()
+            self._newest = observation
+            await self._apply(observation)
 
     def _lose(self, error: SourceError) -> None:
         state = self.state
@@ -173,10 +231,13 @@ class Controller:
 
     async def _apply(self, observation: Observation) -> None:
         """Serve what was read."""
-        self._recover()
-        before = self.state
+        before, judge = self.state, self._judge
+        judgement = judge.judgement() if judge is not None else Judgement()
         # In a thread, so that the streams go on meanwhile.
-        step = await asyncio.to_thread(self._reloader.reload, observation, before)
+        step = await asyncio.to_thread(self._reloader.reload, observation, before, judgement)
+        if judge is not None and step.state.translation is not None:
+            for publication in step.state.proxies.values():
+                judge.remember(publication, step.state.translation.memory)
         for event in step.published:
             self._served.set(event.publication.proxy.name, event.publication.snapshot)
         if step.state.translation is not None and step.state.proxies:

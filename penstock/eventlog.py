@@ -24,6 +24,7 @@ from penstock.events import (
     UpdateAccepted,
     UpdateRejected,
     UpdateSent,
+    UpdateTraced,
 )
 from translator.report import Severity
 
@@ -74,7 +75,7 @@ class EventLog:
                 self._reloaded(event)
             case StreamOpened() | StreamClosed() | StreamRefused():
                 self._stream(event)
-            case UpdateSent() | UpdateAccepted() | UpdateRejected():
+            case UpdateSent() | UpdateAccepted() | UpdateRejected() | UpdateTraced():
                 self._update(event)
             case StateLoaded() | StateDamaged() | StateSaved() | StateUnwritable():
                 self._state(event)
@@ -158,7 +159,19 @@ class EventLog:
             case StreamRefused():
                 self._log.warning(logs.STREAM_REFUSED, peer=event.peer, reason=event.reason)
 
-    def _update(self, event: UpdateSent | UpdateAccepted | UpdateRejected) -> None:
+    def _update(self, event: UpdateSent | UpdateAccepted | UpdateRejected | UpdateTraced) -> None:
+        if isinstance(event, UpdateTraced):
+            self._log.error(
+                logs.UPDATE_TRACED,
+                proxy=event.proxy,
+                type=event.type_url,
+                name=event.name,
+                text=event.text,
+                culprits=[str(each.owner) for each in event.refusals[:_MOST_FINDINGS]],
+                questions=event.questions,
+                seconds=round(event.seconds, 3),
+            )
+            return
         log = self._log.bind(node=event.stream.node.id, type=event.type_url)
         match event:
             case UpdateSent():

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from penstock.state import Finding, Publication, Reload, Saving
     from translator.ir import Source
+    from translator.policy import Refusal
     from translator.report import Diagnostic
     from xds.observer import StreamInfo
     from xds.stream import RequestKind
@@ -40,6 +41,7 @@ __all__ = [
     "UpdateRejected",
     "UpdateRequested",
     "UpdateSent",
+    "UpdateTraced",
 ]
 
 
@@ -234,6 +236,24 @@ class UpdateRejected:
     """Envoy's words."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateTraced:
+    """It is known who is at fault for what Envoy refuses."""
+
+    proxy: str
+    type_url: str
+    name: str
+    """What is refused."""
+    text: str
+    """Envoy's words."""
+    refusals: tuple[Refusal, ...]
+    """Who is at fault; nobody that wrote a resource if it is empty."""
+    questions: int
+    """How much was tried out to find it."""
+    seconds: float
+    """How long that took."""
+
+
 Event: TypeAlias = (
     SourceLost
     | SourceRecovered
@@ -254,4 +274,5 @@ Event: TypeAlias = (
     | UpdateSent
     | UpdateAccepted
     | UpdateRejected
+    | UpdateTraced
 )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from penstock.errors import StateError
+from penstock.judgement import Judgement
 from penstock.state import Publication, Saving
-from penstock.store import Checkpoint
+from penstock.store import Checkpoint, VerdictWriter, plain_refusals, read_refusals
 from translator import ir
 from translator.pipeline import restored
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
     from penstock.state import State
     from penstock.store import Facts, LastGood, Store
+    from translator.ir.plain import Plain
     from translator.pipeline import Translation
+    from translator.policy import Memory
 
 __all__ = ["Keeper", "Loaded"]
 
@@ -32,6 +35,8 @@ class Loaded:
     """By name, sorted; empty if nothing was kept."""
     held: Mapping[str, datetime]
     """Which of them were held, with since when."""
+    judgement: Judgement
+    """What Envoys had said to it."""
     problems: tuple[str, ...]
     """What is damaged, a sentence each."""
 
@@ -48,6 +53,7 @@ class Keeper:
         """
         self._store = store
         self._since: Mapping[tuple[str, str, str], datetime] = {}
+        self._verdicts = VerdictWriter()
 
     @property
     def saving(self) -> Saving:
@@ -71,6 +77,12 @@ class Keeper:
         return Loaded(
             proxies=_publications(loaded, now),
             held=_held(loaded.facts),
+            judgement=Judgement(
+                refusals=read_refusals(loaded.facts.get("refusals")),
+                bases={name: each for (name, node), each in loaded.accepted.items() if not node},
+                own={key: each for key, each in loaded.accepted.items() if key[1]},
+                verdicts=loaded.verdicts,
+            ),
             problems=loaded.problems,
         )
 
@@ -84,15 +96,20 @@ class Keeper:
         recalled = self._store.recall()
         return restored(recalled.memory, recalled.files), recalled.problems
 
-    def save(self, state: State) -> Saving:
+    def save(self, state: State, judgement: Judgement) -> Saving:
         """Save where the program stands, unless that fails; the result tells."""
         started = time.monotonic()
         written, problem = False, ""
         if state.translation is not None:
             checkpoint = Checkpoint(
                 snapshots={name: each.snapshot for name, each in state.proxies.items()},
-                memory=state.translation.memory,
-                facts=_facts(state),
+                memory=_memory(state.translation.memory, judgement),
+                facts=_facts(state) | {"refusals": plain_refusals(judgement.refusals)},
+                accepted={
+                    **{(name, ""): snapshot for name, snapshot in judgement.bases.items()},
+                    **judgement.own,
+                },
+                verdicts=self._verdicts.write(judgement.verdicts),
             )
             try:
                 written = self._store.save(checkpoint)
@@ -106,7 +123,11 @@ class Keeper:
         )
 
 
-def _facts(state: State) -> Facts:
+def _memory(memory: Memory, judgement: Judgement) -> Memory:
+    return replace(memory, proven={**memory.proven, **judgement.proven})
+
+
+def _facts(state: State) -> dict[str, Plain]:
     return {
         "published": {
             name: [each.since.isoformat(), each.generation] for name, each in state.proxies.items()

@@ -53,6 +53,7 @@ STREAM_CLOSED: Final = "stream_closed"
 UPDATE_SENT: Final = "update_sent"
 UPDATE_ACCEPTED: Final = "update_accepted"
 UPDATE_REJECTED: Final = "update_rejected"
+UPDATE_TRACED: Final = "update_traced"
 
 
 def _escape(_: object, __: str, event: EventDict) -> EventDict:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from penstock.events import ProxyPublished, ResourceChanges
 from penstock.holding import count_routes, held_since
+from penstock.judgement import Judgement
 from penstock.state import Finding, Publication, Reload, Result, State
 from translator import ir
 from translator.report import Diagnostic, Position, rules
@@ -84,19 +85,23 @@ class Reloader:
         self._past: Translation | None = None
         """What an earlier process knew, until this one knows better."""
 
-    def reload(self, observation: Observation, before: State) -> Step:
+    def reload(
+        self, observation: Observation, before: State, judgement: Judgement | None = None
+    ) -> Step:
         """
         Decide what to serve, and save it.
 
         Args:
             observation: What the source holds.
             before: Where the program stands.
+            judgement: What Envoys have said.
         """
+        judgement = judgement or Judgement()
         damage: tuple[str, ...] = ()
         if self._keeper is not None and not self._recalled:
             self._past, damage = self._keeper.recall()
             self._recalled = True
-        work = self._work(observation.inputs, before)
+        work = self._work(observation.inputs, before, judgement)
         if work.translation is not None:
             self._past = None
         now = self._now()
@@ -120,17 +125,23 @@ class Reloader:
         )
         if self._keeper is not None:
             # Before anybody is served: what an Envoy has seen is not to be forgotten.
-            state = replace(state, saving=self._keeper.save(state))
+            state = replace(state, saving=self._keeper.save(state, judgement))
         return Step(
             state=state, reload=reload, published=published, failures=work.failures, damage=damage
         )
 
-    def _work(self, inputs: Inputs, state: State) -> _Work:
+    def _work(self, inputs: Inputs, state: State, judgement: Judgement) -> _Work:
         """Translate and encode."""
         translation = state.translation
+        if judgement.refusals:
+            inputs = replace(inputs, refusals=tuple(sorted(judgement.refusals)))
         if translation is None or translation.inputs != inputs:
+            past = state.translation or self._past
+            if past is not None and judgement.proven:
+                proven = {**past.memory.proven, **judgement.proven}
+                past = replace(past, memory=replace(past.memory, proven=proven))
             try:
-                translation = self._translate(inputs, state.translation or self._past)
+                translation = self._translate(inputs, past)
             except Exception as error:  # noqa: BLE001 (our bug is no reason to stop serving)
                 return _Work(translation=None, failures=(("", error),))
         made: list[tuple[ir.Proxy, Snapshot]] = []

@@ -17,9 +17,11 @@ from penstock.admin import AdminServer, application
 from penstock.connections import Connections
 from penstock.controller import Controller
 from penstock.convergence import Convergence
+from penstock.detective import Detective
 from penstock.errors import ListenError
 from penstock.eventlog import EventLog
 from penstock.feed import Feed
+from penstock.judge import Judge
 from penstock.keeper import Keeper
 from penstock.measures import Measures
 from penstock.metrics import Metrics
@@ -83,8 +85,9 @@ class Program:
         return self._feed.subscribe()
 
     def reload(self) -> None:
-        """Read the source at once."""
-        self.controller.source.refresh()
+        """Read the source at once, and have tried once more what Envoys refused."""
+        self.controller.reload(retry=True)
+        self.server.forgive()
 
 
 def proxy_of(node: Node, known: Container[str]) -> str:
@@ -127,11 +130,14 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
     ending = False
     feed = Feed()
     cache = SnapshotCache()
+    judge = Judge(cache, _now)
+    detective = Detective(judge, cache, feed)
     controller = Controller(
         source=FolderSource(options.config),
-        served=cache,
+        served=judge,
         feed=feed,
         keeper=Keeper(store) if store is not None else None,
+        judge=judge,
     )
     server = AdsServer(
         cache,
@@ -151,6 +157,8 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
         ending=lambda: ending,
     )
     for listener in (
+        detective.take,
+        judge.take,
         connections.take,
         EventLog(controller.source.locate).take,
         metrics.take,
@@ -172,6 +180,7 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(admin_server.serve())
                 following = tasks.create_task(controller.run())
+                investigating = tasks.create_task(detective.run())
                 try:
                     yield program
                 finally:
@@ -180,6 +189,7 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
                     await server.drain(options.drain_seconds)
                     _log.info(logs.STREAMS_DRAINED, streams=streams)
                     following.cancel()
+                    investigating.cancel()
                     admin_server.stop()
         except BaseExceptionGroup as group:
             # What went wrong inside the context is no group to whoever opened it.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from xds.snapshot import Snapshot
 
@@ -21,6 +22,8 @@ class SnapshotCache:
 
     def __init__(self) -> None:
         self._snapshots: dict[str, Snapshot] = {}
+        self._own: dict[str, dict[str, Snapshot]] = {}
+        self._trials: dict[int, Snapshot] = {}
         self._watches: dict[str, dict[int, Callable[[], None]]] = {}
         self._next_watch = 0
         self._synced = False
@@ -44,17 +47,51 @@ class SnapshotCache:
         """Begin to serve."""
         self._synced = True
 
-    def set(self, proxy: str, snapshot: Snapshot) -> None:
-        """Replace the snapshot of a proxy, and wake its streams if it is another one."""
-        if self._snapshots.get(proxy) == snapshot:
+    def set(
+        self,
+        proxy: str,
+        snapshot: Snapshot,
+        own: Mapping[str, Snapshot] = MappingProxyType({}),
+    ) -> None:
+        """
+        Replace the snapshot of a proxy, and wake its streams if it is another one.
+
+        Args:
+            proxy: The proxy.
+            snapshot: What its clients are to be served.
+            own: What single clients are to be served instead, by their id.
+        """
+        if self._snapshots.get(proxy) == snapshot and self._own.get(proxy, {}) == own:
             return
         self._snapshots[proxy] = snapshot
+        self._own[proxy] = dict(own)
+        self._wake(proxy)
+
+    def try_out(self, proxy: str, stream: int, snapshot: Snapshot | None) -> None:
+        """Serve one stream something else for the time being, or no longer if it is None."""
+        if snapshot is None:
+            self._trials.pop(stream, None)
+        else:
+            self._trials[stream] = snapshot
+        self._wake(proxy)
+
+    def get(self, proxy: str, *, node: str = "", stream: int = 0) -> Snapshot | None:
+        """
+        Return the newest snapshot of a proxy, if it ever had one.
+
+        Args:
+            proxy: The proxy.
+            node: The id of the client that asks.
+            stream: The stream that asks.
+        """
+        trial = self._trials.get(stream)
+        if trial is not None:
+            return trial
+        return self._own.get(proxy, {}).get(node) or self._snapshots.get(proxy)
+
+    def _wake(self, proxy: str) -> None:
         for wake in tuple(self._watches.get(proxy, {}).values()):
             wake()
-
-    def get(self, proxy: str) -> Snapshot | None:
-        """Return the newest snapshot of a proxy, if it ever had one."""
-        return self._snapshots.get(proxy)
 
     def watch(self, proxy: str, wake: Callable[[], None]) -> Callable[[], None]:
         """

@@ -234,8 +234,12 @@ class Delivery:
 
     def absolve(self) -> None:
         """Call the rejection over if nothing that the client would refuse is to be sent."""
-        if not self.blocked and not self.doubtful and not self.apart:
-            self.rejection = None
+        if self.blocked or self.doubtful or self.apart or self.rejection is None:
+            return
+        self.rejection = None
+        if not self.in_flight:
+            # What was sent last was refused, and is not wanted any more.
+            self.sent_version = self.acked_version
 
     def divide(self, names: Iterable[str]) -> None:
         """Have each half of some suspects tried by itself, before what is in doubt already."""

@@ -115,6 +115,11 @@ class AdsServer:
         """Return where each client stands, the oldest stream first."""
         return tuple(session.status() for session in self._sessions.values())
 
+    def forgive(self) -> None:
+        """Try once more what clients refused; for an operator who knows better."""
+        for session in self._sessions.values():
+            session.forgive()
+
     async def drain(self, seconds: float) -> None:
         """
         Send all clients away, spread over some time, and stop.

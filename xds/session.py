@@ -143,6 +143,11 @@ class Session:
         if not self._end.done():
             self._end.set_result(end)
 
+    def forgive(self) -> None:
+        """Try once more what the client refused."""
+        self._post(self._machine.forgive())
+        self._work.set()
+
     def status(self) -> StreamStatus:
         """Return where the client stands."""
         ago = self._wall_clock() - self._clock()
@@ -212,7 +217,8 @@ class Session:
 
     def _publish(self) -> None:
         """Take the newest snapshot, if it is another one."""
-        snapshot = self._cache.get(self.info.proxy)
+        info = self.info
+        snapshot = self._cache.get(info.proxy, node=info.node.id, stream=info.id)
         if snapshot is not None and snapshot is not self._snapshot:
             self._snapshot = snapshot
             self._post(self._machine.publish(snapshot))

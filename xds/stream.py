@@ -148,6 +148,14 @@ class Stream(ABC, Generic[R]):
                     self._repeat(delivery, sent)
         return self._flush()
 
+    def forgive(self) -> list[Response]:
+        """Forget what the client refused, and return what is tried once more."""
+        for delivery in self._deliveries.values():
+            if delivery.refused:
+                delivery.refused.clear()
+                delivery.dirty = True
+        return self._flush()
+
     def state(self) -> tuple[TypeState, ...]:
         """Return where the client stands, type by type."""
         return tuple(

@@ -1,7 +1,8 @@
 """
 What was served last, kept on disk for the next start.
 
-In: the snapshots that are served, and what the translator must know of the past. Out: the same
+In: the snapshots that are served, what Envoys said to them, and what the translator must know of
+the past. Out: the same
 values, in another process. A state directory has a `manifest` that names objects, each a file
 called by the hash of its content, so that a save writes only what changed:
 
@@ -14,6 +15,17 @@ names is there. What is damaged all the same is told, and not used. The only par
 that writes files; it knows no event loop, logs nothing and serves nothing.
 """
 
-from penstock.store.store import Checkpoint, Facts, LastGood, Recalled, Store
+from penstock.store.packing import Checkpoint, Facts
+from penstock.store.store import LastGood, Recalled, Store
+from penstock.store.testimony import VerdictWriter, plain_refusals, read_refusals
 
-__all__ = ["Checkpoint", "Facts", "LastGood", "Recalled", "Store"]
+__all__ = [
+    "Checkpoint",
+    "Facts",
+    "LastGood",
+    "Recalled",
+    "Store",
+    "VerdictWriter",
+    "plain_refusals",
+    "read_refusals",
+]

@@ -5,41 +5,30 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from penstock.errors import StateUnwritable
 from penstock.store import files, records
 from penstock.store.manifest import Manifest, ProxyObjects, parse, serialize
-from penstock.store.packs import Packer, digest, unpack
+from penstock.store.packing import Checkpoint, CheckpointPacker, Facts
+from penstock.store.packs import digest, unpack
+from penstock.store.testimony import read_verdicts
 from translator.pipeline import read_file
-from translator.policy import Memory
+from translator.policy import WHOLE_KINDS, Memory, Proven
+from translator.report import ResourceRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from translator.ir.plain import Plain
     from translator.pipeline import FileReading
     from translator.policy import Good, ProxyMemory
-    from translator.report import ResourceRef
-    from xds.snapshot import Resource, Snapshot
+    from xds.snapshot import Snapshot
+    from xds.verdicts import Content, Verdict
 
-Facts: TypeAlias = "Mapping[str, Plain]"
-"""What the program wants to know of the past besides; the store does not look into it."""
+K = TypeVar("K", str, tuple[str, str])
 
 _OURS: Final = re.compile(rf"[0-9a-f]{{64}}({re.escape(files.DRAFT)})?")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """Everything that is to be there after a restart."""
-
-    snapshots: Mapping[str, Snapshot]
-    """What is served, by proxy."""
-    memory: Memory
-    """What the translator must know of the past."""
-    facts: Facts = field(default_factory=lambda: MappingProxyType({}))
-    """What the program must know of it besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +40,12 @@ class LastGood:
     facts: Facts
     problems: tuple[str, ...]
     """What is damaged and was left out, a sentence each."""
+    accepted: Mapping[tuple[str, str], Snapshot] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """What Envoys accepted last, by proxy and the id of one Envoy, or no id for all of them."""
+    verdicts: tuple[tuple[Content, Verdict], ...] = ()
+    """What Envoys said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +86,7 @@ class Store:
         self._loaded = False
         self._closed = False
         self._busy = threading.Lock()
-        self._resources: dict[str, Packer[Resource]] = {}
-        self._texts = Packer(records.encode_text)
-        self._splitters: dict[str, records.ProxySplitter] = {}
-        self._parts: dict[str, Packer[records.Part]] = {}
+        self._packer = CheckpointPacker()
 
     @classmethod
     def open(cls, directory: Path) -> Self:
@@ -150,19 +142,26 @@ class Store:
             problem = f"the manifest in '{self.directory}' cannot be used: {error}"
             return LastGood(snapshots={}, facts={}, problems=self._keep_aside(data, [problem]))
         problems: list[str] = []
-        snapshots: dict[str, Snapshot] = {}
-        for proxy, digests in manifest.snapshots.items():
-            try:
-                values = [value for each in digests for value in unpack(self._read(each))]
-                snapshots[proxy] = records.join_snapshot(values)
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                problems.append(f"what proxy '{proxy}' was served is lost: {_reason(error)}")
+        served = self._load_snapshots(manifest.snapshots.items(), "was served", problems)
+        accepted = self._load_snapshots(
+            (((name, node), digests) for name, node, digests in manifest.accepted),
+            "accepted",
+            problems,
+        )
+        verdicts: tuple[tuple[Content, Verdict], ...] = ()
+        try:
+            if manifest.verdicts:
+                verdicts = read_verdicts(self._read(manifest.verdicts))
+        except (OSError, ValueError) as error:
+            problems.append(f"what Envoys said is lost: {_reason(error)}")
         self._manifest = manifest
         self._saved = data
         return LastGood(
-            snapshots=snapshots,
+            snapshots=served,
             facts=manifest.facts,
             problems=self._keep_aside(data, problems),
+            accepted=accepted,
+            verdicts=verdicts,
         )
 
     def recall(self) -> Recalled:
@@ -176,9 +175,53 @@ class Store:
         if manifest is None:
             return Recalled(memory=Memory(), files={}, problems=())
         problems: list[str] = []
-        resources: dict[ResourceRef, Good] = {}
         readings: dict[str, FileReading] = {}
-        for each in manifest.texts:
+        resources = self._recall_resources(manifest.texts, readings, problems)
+        proxies: dict[str, ProxyMemory] = {}
+        for name, objects in manifest.proxies.items():
+            try:
+                proxies[name] = self._recall_proxy(objects)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                problems.append(f"the last good routes of proxy '{name}' are lost: {error}")
+        proven: dict[str, Proven] = {}
+        for name, past in manifest.proven.items():
+            absent = {ResourceRef(*each) for each in past.absent}
+            former = {
+                ref: good
+                for ref, good in resources.items()
+                if ref.kind in WHOLE_KINDS and ref not in absent
+            } | self._recall_resources(past.texts, {}, problems)
+            try:
+                proven[name] = Proven(proxy=self._recall_proxy(past.memory), resources=former)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                problems.append(f"what Envoy accepted of proxy '{name}' is lost: {error}")
+        memory = Memory(
+            resources={ref: resources[ref] for ref in sorted(resources)},
+            proxies=proxies,
+            proven=proven,
+        )
+        kept = self._keep_aside(self._saved, problems) if self._saved is not None else ()
+        return Recalled(memory=memory, files=readings, problems=kept or tuple(problems))
+
+    def _load_snapshots(
+        self, named: Iterable[tuple[K, tuple[str, ...]]], what: str, problems: list[str]
+    ) -> dict[K, Snapshot]:
+        snapshots: dict[K, Snapshot] = {}
+        for key, digests in named:
+            try:
+                values = [value for each in digests for value in unpack(self._read(each))]
+                snapshots[key] = records.join_snapshot(values)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                proxy = key if isinstance(key, str) else key[0]
+                problems.append(f"what proxy '{proxy}' {what} is lost: {_reason(error)}")
+        return snapshots
+
+    def _recall_resources(
+        self, digests: Iterable[str], readings: dict[str, FileReading], problems: list[str]
+    ) -> dict[ResourceRef, Good]:
+        """Read resources from their texts, and note how the texts were read."""
+        resources: dict[ResourceRef, Good] = {}
+        for each in digests:
             try:
                 texts = [records.text_of(value) for _, value in unpack(self._read(each))]
             except (OSError, ValueError, KeyError, TypeError) as error:
@@ -193,19 +236,12 @@ class Store:
                     for ref in text.refs
                     if ref not in found
                 ]
-        proxies: dict[str, ProxyMemory] = {}
-        for name, objects in manifest.proxies.items():
-            try:
-                outline = self._read(objects.outline)
-                parts = dict(value for each in objects.parts for value in unpack(self._read(each)))
-                proxies[name] = records.join_proxy(outline, parts)
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                problems.append(f"the last good routes of proxy '{name}' are lost: {error}")
-        memory = Memory(
-            resources={ref: resources[ref] for ref in sorted(resources)}, proxies=proxies
-        )
-        kept = self._keep_aside(self._saved, problems) if self._saved is not None else ()
-        return Recalled(memory=memory, files=readings, problems=kept or tuple(problems))
+        return resources
+
+    def _recall_proxy(self, objects: ProxyObjects) -> ProxyMemory:
+        outline = self._read(objects.outline)
+        parts = dict(value for each in objects.parts for value in unpack(self._read(each)))
+        return records.join_proxy(outline, parts)
 
     def save(self, checkpoint: Checkpoint) -> bool:
         """
@@ -226,7 +262,7 @@ class Store:
 
     def _save(self, checkpoint: Checkpoint) -> bool:
         objects: dict[str, Callable[[], bytes]] = {}
-        manifest = self._pack(checkpoint, objects)
+        manifest = self._packer.pack(checkpoint, objects)
         data = serialize(manifest)
         try:
             if data == self._saved and self._stamp is not None and self._stamp == self._look():
@@ -245,29 +281,6 @@ class Store:
         if self._lock is None or not self._lock.in_place():
             self._release()
             self._lock = files.Lock(self.directory / "lock")
-
-    def _pack(self, checkpoint: Checkpoint, objects: dict[str, Callable[[], bytes]]) -> Manifest:
-        """Collect all objects of a checkpoint, and return what names them."""
-
-        def named(packed: dict[str, Callable[[], bytes]]) -> tuple[str, ...]:
-            objects.update(packed)
-            return tuple(packed)
-
-        snapshots: dict[str, tuple[str, ...]] = {}
-        for name, snapshot in sorted(checkpoint.snapshots.items()):
-            packer = self._resources.setdefault(name, Packer(records.encode_resource))
-            snapshots[name] = named(packer.pack(records.resources_of(snapshot)))
-        proxies: dict[str, ProxyObjects] = {}
-        for name, memory in sorted(checkpoint.memory.proxies.items()):
-            splitter = self._splitters.setdefault(name, records.ProxySplitter())
-            outline, parts = splitter.split(memory)
-            parts_packer = self._parts.setdefault(name, Packer(records.encode_part))
-            proxies[name] = ProxyObjects(
-                outline=digest(outline), parts=named(parts_packer.pack(parts.items()))
-            )
-            objects[digest(outline)] = lambda outline=outline: outline  # type: ignore[misc]
-        texts = named(self._texts.pack(records.texts_of(checkpoint.memory.resources)))
-        return Manifest(snapshots=snapshots, texts=texts, proxies=proxies, facts=checkpoint.facts)
 
     def _write(self, data: bytes, objects: Mapping[str, Callable[[], bytes]]) -> None:
         """Write what is missing, then what names it, then remove what nothing names."""

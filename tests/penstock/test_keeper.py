@@ -7,6 +7,7 @@ import pytest
 
 from penstock.address import Address
 from penstock.events import ReloadFinished, StateDamaged, StateLoaded, StateSaved
+from penstock.judgement import Judgement
 from penstock.keeper import Keeper
 from penstock.serve import Options, running
 from penstock.state import State
@@ -66,7 +67,7 @@ def test_nothing_is_saved_before_anything_is_known(tmp_path):
     keeper = Keeper(store)
     keeper.load(NOW)
 
-    saving = keeper.save(State())
+    saving = keeper.save(State(), Judgement())
     store.close()
 
     assert ("", False) == (saving.problem, saving.written)

@@ -419,6 +419,18 @@ class TestResponses:
         assert ("r",) == shown.names
         assert client.stream.state()[0].rejection is None
 
+    def test_rejection_ends_when_it_is_taken_back(self):
+        """A client that has what is wanted is not told to have refused something."""
+        client = Sotw(AB).start("r")
+        [refused] = client.publish(edited("RDS r"))
+        client.nack(refused, "r")
+
+        assert [] == client.publish(AB)
+
+        state = client.stream.state()[-1]
+        assert (None, False) == (state.rejection, state.pending)
+        assert state.acked_version == state.sent_version
+
     def test_rule_113_one_update_in_flight(self):
         """While an update has no verdict, newer ones wait, and the newest is sent."""
         client = Sotw(AB).start("r")

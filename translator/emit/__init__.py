@@ -6,5 +6,6 @@ of the translator that knows Envoy's messages; it decides nothing and reports no
 """
 
 from translator.emit.snapshot import emit
+from translator.emit.trial import TRIAL_DOMAIN, trial
 
-__all__ = ["emit"]
+__all__ = ["TRIAL_DOMAIN", "emit", "trial"]

@@ -12,7 +12,7 @@ from xds.snapshot import Resource
 from xds.types import ROUTE_CONFIGURATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from translator import ir
 
@@ -24,7 +24,7 @@ _REDIRECT_CODES = {
     307: "TEMPORARY_REDIRECT",
     308: "PERMANENT_REDIRECT",
 }
-_DEFAULT_MAX_BODY = 4096
+DEFAULT_MAX_BODY = 4096
 """Envoy refuses a longer direct response unless the route configuration raises the limit
 (`max_direct_response_body_size_bytes`)."""
 
@@ -32,8 +32,9 @@ _DEFAULT_MAX_BODY = 4096
 def route_configuration(configuration: ir.RouteConfiguration) -> Resource:
     """Encode a RouteConfiguration."""
     fields: Fields = {"name": configuration.name}
-    largest = max(_body_sizes(configuration), default=0)
-    if largest > _DEFAULT_MAX_BODY:
+    routes = (route for host in configuration.virtual_hosts for route in host.routes)
+    largest = max(body_sizes(routes), default=0)
+    if largest > DEFAULT_MAX_BODY:
         fields["max_direct_response_body_size_bytes"] = {"value": largest}
     body = encode(build(f"{_PACKAGE}.RouteConfiguration", **fields))
     hosts = (field(2, _virtual_host(host)) for host in configuration.virtual_hosts)
@@ -191,8 +192,8 @@ def _clusters(configuration: ir.RouteConfiguration) -> Iterator[str]:
                     yield from (member.destination.cluster for member in members)
 
 
-def _body_sizes(configuration: ir.RouteConfiguration) -> Iterator[int]:
-    for host in configuration.virtual_hosts:
-        for route in host.routes:
-            if isinstance(route.action, DirectResponse):
-                yield len(route.action.body.encode())
+def body_sizes(routes: Iterable[ir.Route]) -> Iterator[int]:
+    """Yield the sizes of all direct responses, in bytes."""
+    for route in routes:
+        if isinstance(route.action, DirectResponse):
+            yield len(route.action.body.encode())

@@ -7,14 +7,16 @@ Pure: what was served before is a value that the caller keeps, across restarts t
 """
 
 from translator.policy.effects import effect, held_by, held_phrase, hold
-from translator.policy.memory import Good, Memory, Proven, ProxyMemory
+from translator.policy.memory import WHOLE_KINDS, Good, Memory, Proven, ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
 from translator.policy.quarantine import Hit, Quarantine, Refusal, Subject, victims_of
 from translator.policy.refused import find_refused
 from translator.policy.serve import Backends, Outcome, Served, serve
 from translator.policy.settings import read_policy
+from translator.policy.suspects import Suspect, suspect, suspects
 
 __all__ = [
+    "WHOLE_KINDS",
     "Backends",
     "Good",
     "Hit",
@@ -28,6 +30,7 @@ __all__ = [
     "Refusal",
     "Served",
     "Subject",
+    "Suspect",
     "effect",
     "find_refused",
     "held_by",
@@ -35,5 +38,7 @@ __all__ = [
     "hold",
     "read_policy",
     "serve",
+    "suspect",
+    "suspects",
     "victims_of",
 ]

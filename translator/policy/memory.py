@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from translator.report import ResourceRef
     from translator.resources import Resource
     from translator.resources.base import Model
+
+
+WHOLE_KINDS: Final = frozenset({"Gateway", "Upstream", "VirtualService"})
+"""The kinds of resources that Envoy can refuse as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,7 @@ class Proven:
 
     proxy: ProxyMemory
     resources: Mapping[ResourceRef, Good]
-    """Of that time, the resources that Envoy can refuse as a whole."""
+    """Of that time, the resources of `WHOLE_KINDS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,306 @@
+"""
+What Envoys accept and refuse, and what follows from it for what they are served.
+
+What an Envoy refuses is never sent to it again, nor to any other once the refusal concerns all of
+them (`xds.verdicts`): what was accepted before takes its place at once, also for an Envoy that is
+only now connecting. Meanwhile `Detective` finds out which route or resource is at fault, and the
+translator treats that one as invalid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from penstock.events import StreamClosed, StreamOpened, UpdateAccepted, UpdateRejected
+from penstock.judgement import Judgement
+from penstock.proofs import Proofs, content_of
+from xds.amend import amend
+from xds.snapshot import Snapshot
+from xds.verdicts import Content, Verdicts, Voice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from penstock.events import Event
+    from penstock.state import Publication
+    from translator import ir
+    from translator.policy import Memory, Refusal
+    from xds.cache import SnapshotCache
+    from xds.observer import StreamInfo
+    from xds.snapshot import Resource
+
+__all__ = ["Judge", "agent"]
+
+_NOTHING: Final = Snapshot.of(())
+_FORGET: Final = 4
+"""How many times as many verdicts as there are resources are kept before old ones are dropped."""
+
+
+class Judge:
+    """
+    Decides what each Envoy is served of what is published; everything in the event loop.
+
+    `take` is a listener of the feed. `set` and `mark_synced` make it the place where the controller
+    puts what is to be served.
+    """
+
+    def __init__(self, cache: SnapshotCache, now: Callable[[], datetime]) -> None:
+        """
+        Begin without a past.
+
+        Args:
+            cache: Where streams find what they are to send.
+            now: Tells the time.
+        """
+        self._cache = cache
+        self._now = now
+        self.verdicts = Verdicts()
+        """What was said to what."""
+        self.streams: dict[int, StreamInfo] = {}
+        """The Envoys that are connected."""
+        self.proofs: dict[str, Proofs] = {}
+        """By proxy, what was accepted entirely."""
+        self.proxies: dict[str, ir.Proxy] = {}
+        """By name, what the newest snapshots were encoded from, as far as that is known."""
+        self._snapshots: dict[str, Snapshot] = {}
+        self._own: dict[tuple[str, str], Snapshot] = {}
+        self._refusals: dict[Refusal, Content] = {}
+        self.decided = asyncio.Event()
+        """Set when the refusals are others than before."""
+        self.proved = asyncio.Event()
+        """Set when there is something new to keep."""
+        self.news = asyncio.Event()
+        """Set when there may be something to find out, or a way to do so."""
+
+    # What is to be served.
+
+    def mark_synced(self) -> None:
+        """Begin to serve."""
+        self._cache.mark_synced()
+
+    def remember(self, publication: Publication, memory: Memory) -> None:
+        """Take note of what is about to be served, and of what the translator knows."""
+        name = publication.proxy.name
+        if publication.loaded or self.proxies.get(name) is publication.proxy:
+            return
+        self.proxies[name] = publication.proxy
+        self.news.set()
+        if name in memory.proven:
+            self._history(name).recall(memory.proven[name])
+        if self._history(name).serve(name, publication.snapshot, memory):
+            self.proved.set()
+
+    def set(self, proxy: str, snapshot: Snapshot) -> None:
+        """Serve a snapshot, as far as it is not refused."""
+        self._snapshots[proxy] = snapshot
+        self._refresh(proxy)
+        self._forget()
+
+    def wanted(self, proxy: str) -> Snapshot:
+        """Return what was published for a proxy, refused or not."""
+        return self._snapshots.get(proxy, _NOTHING)
+
+    def open_cases(self) -> Iterator[tuple[str, Content]]:
+        """Yield what is refused by all and was found out nothing about yet, with its proxy."""
+        known = set(self._refusals.values())
+        for content in self.verdicts.refused_by_all_contents:
+            for proxy in self.proxies:
+                if content not in known and _holds(self.wanted(proxy), content):
+                    yield proxy, content
+
+    def convict(self, content: Content, refusals: Mapping[Refusal, None]) -> None:
+        """Have the translator treat something as invalid, because of a content."""
+        for refusal in refusals:
+            self._refusals[refusal] = content
+        self.decided.set()
+        self.proved.set()
+
+    def retry(self) -> None:
+        """Forget every refusal: an operator says that all may be tried once more."""
+        self.verdicts.forgive()
+        self._refusals.clear()
+        self._own.clear()
+        for proxy in self._snapshots:
+            self._refresh(proxy)
+        self.decided.set()
+
+    def judgement(self) -> Judgement:
+        """Return what is known, as a value."""
+        proven = {name: each.newest for name, each in self.proofs.items() if each.newest}
+        return Judgement(
+            refusals=MappingProxyType(dict(self._refusals)),
+            proven=MappingProxyType(
+                {name: proof.proven for name, proof in proven.items() if proof.proven is not None}
+            ),
+            bases=MappingProxyType({name: proof.snapshot for name, proof in proven.items()}),
+            own=MappingProxyType(dict(self._own)),
+            verdicts=tuple(self.verdicts.items()),
+        )
+
+    def restore(self, judgement: Judgement) -> None:
+        """Take up what an earlier process knew."""
+        for content, verdict in judgement.verdicts:
+            self.verdicts.restore(content, verdict)
+        self._refusals.update(judgement.refusals)
+        self._own.update(judgement.own)
+        for name, base in judgement.bases.items():
+            self._history(name).restore(base)
+
+    # What Envoys say.
+
+    def take(self, event: Event) -> None:
+        """Follow an event."""
+        match event:
+            case StreamOpened(stream=stream):
+                self.streams[stream.id] = stream
+                self.news.set()
+            case StreamClosed(stream=stream):
+                self.streams.pop(stream.id, None)
+                self._cache.try_out(stream.proxy, stream.id, None)
+                self.news.set()
+                if self.verdicts.left(self._connected(stream.proxy)):
+                    self._refresh_all()
+            case UpdateAccepted():
+                self._accepted(event)
+            case UpdateRejected():
+                self._rejected(event)
+            case _:
+                pass
+
+    def _accepted(self, event: UpdateAccepted) -> None:
+        voice, now = _voice(event.stream), self._now().timestamp()
+        disputed = False
+        for name, version in event.versions.items():
+            content = self._content(event.stream, event.type_url, name, version)
+            if content is None:
+                continue
+            contested = self.verdicts.disputed(content)
+            if self.verdicts.accept(content, voice, now):
+                disputed |= contested
+                for proofs in self.proofs.values():
+                    if proofs.accept(content):
+                        self.proved.set()
+        if disputed:
+            self._refresh_all()
+
+    def _rejected(self, event: UpdateRejected) -> None:
+        stream = event.stream
+        voice, now = _voice(stream), self._now().timestamp()
+        others = self._connected(stream.proxy)
+        for name, version in event.versions.items():
+            content = self._content(stream, event.type_url, name, version)
+            if content is not None:
+                self.verdicts.refuse(content, voice, event.text, now, others)
+        if event.versions:
+            self._refresh_all()
+            self.proved.set()
+
+    def _content(
+        self, stream: StreamInfo, type_url: str, name: str, version: str
+    ) -> Content | None:
+        """Find the content of what a stream was sent; None if it was only tried out, or is old."""
+        for snapshot in self._candidates(stream):
+            resource = snapshot.get(type_url, name)
+            if resource is not None and resource.version == version:
+                return content_of(resource)
+        return None
+
+    def _candidates(self, stream: StreamInfo) -> Iterator[Snapshot]:
+        served = self._cache.get(stream.proxy, node=stream.node.id)
+        if served is not None:
+            yield served
+        yield self.wanted(stream.proxy)
+        yield from self._history(stream.proxy).snapshots()
+
+    # What follows.
+
+    def _refresh_all(self) -> None:
+        for proxy in self._snapshots:
+            self._refresh(proxy)
+
+    def _refresh(self, proxy: str) -> None:
+        """Put into the cache what the Envoys of a proxy are to be served."""
+        snapshot = self._snapshots[proxy]
+        by_all = self.verdicts.refused_by_all_contents
+        newest = self._history(proxy).newest
+        served = snapshot
+        if any(_holds(snapshot, content) for content in by_all):
+            base = newest.snapshot if newest is not None else _NOTHING
+            served = amend(snapshot, base, _among(by_all))
+            self.news.set()
+        own: dict[str, Snapshot] = {}
+        for node, contents in self.verdicts.refusers().items():
+            if any(_holds(served, content) for content in contents):
+                base = self._base(proxy, node, contents)
+                own[node] = amend(served, base, _among(by_all | contents))
+        self._cache.set(proxy, served, own)
+        self._acquit()
+
+    def _base(self, proxy: str, node: str, contents: frozenset[Content]) -> Snapshot:
+        """Return what an Envoy accepted that refuses what others accept."""
+        base = self._own.get((proxy, node))
+        if base is None or any(_holds(base, content) for content in contents):
+            proof = self._history(proxy).newest_without(contents)
+            base = proof.snapshot if proof is not None else _NOTHING
+            self._own[proxy, node] = base
+        return base
+
+    def _acquit(self) -> None:
+        """Drop what was found out about a content that is accepted after all."""
+        for refusal, content in list(self._refusals.items()):
+            if not self.verdicts.refused_by_all(content):
+                del self._refusals[refusal]
+                self.decided.set()
+
+    def _forget(self) -> None:
+        """Drop verdicts on what nobody is served any more, from time to time."""
+        resources = sum(
+            len(snapshot.given(type_url))
+            for snapshot in self._snapshots.values()
+            for type_url in snapshot.types()
+        )
+        if len(self.verdicts) > _FORGET * resources + 1000:
+            there = {
+                content_of(resource)
+                for proofs in self.proofs.values()
+                for snapshot in (*self._snapshots.values(), *proofs.snapshots())
+                for type_url in snapshot.types()
+                for resource in snapshot.given(type_url).values()
+            }
+            self.verdicts.retain(frozenset(there))
+
+    def _history(self, proxy: str) -> Proofs:
+        if proxy not in self.proofs:
+            self.proofs[proxy] = Proofs(self.verdicts.accepted)
+        return self.proofs[proxy]
+
+    def _connected(self, proxy: str) -> Mapping[str, str]:
+        return {
+            stream.node.id: agent(stream)
+            for stream in self.streams.values()
+            if stream.proxy == proxy
+        }
+
+
+def agent(stream: StreamInfo) -> str:
+    """Name the kind and version of an Envoy."""
+    return f"{stream.node.user_agent} {stream.node.version}".strip() or "an unnamed client"
+
+
+def _voice(stream: StreamInfo) -> Voice:
+    return Voice(node=stream.node.id, agent=agent(stream))
+
+
+def _holds(snapshot: Snapshot, content: Content) -> bool:
+    resource = snapshot.given(content.type_url).get(content.name)
+    return resource is not None and resource.content == content.content
+
+
+def _among(contents: frozenset[Content]) -> Callable[[Resource], bool]:
+    def refused(resource: Resource) -> bool:
+        return content_of(resource) in contents
+
+    return refused

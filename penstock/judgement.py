@@ -1,0 +1,32 @@
+"""What follows from the words of Envoys, as a value that a reload takes and a store keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from translator.policy import Proven, Refusal
+    from xds.snapshot import Snapshot
+    from xds.verdicts import Content, Verdict
+
+__all__ = ["Judgement"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Everything that is known of what Envoys accept and refuse."""
+
+    refusals: Mapping[Refusal, Content] = field(default_factory=lambda: MappingProxyType({}))
+    """What the translator has to treat as invalid, and the content of which it was found out."""
+    proven: Mapping[str, Proven] = field(default_factory=lambda: MappingProxyType({}))
+    """By proxy, the translator's memory of the newest past that was accepted entirely."""
+    bases: Mapping[str, Snapshot] = field(default_factory=lambda: MappingProxyType({}))
+    """By proxy, what was served then."""
+    own: Mapping[tuple[str, str], Snapshot] = field(default_factory=lambda: MappingProxyType({}))
+    """By proxy and the id of an Envoy that refuses what others accept, what that one accepted."""
+    verdicts: tuple[tuple[Content, Verdict], ...] = ()
+    """Who said what to which content."""

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from translator.emit.routes import DEFAULT_MAX_BODY, body_sizes, encode_route
+from xds.messages import build, encode, field, parse
+from xds.snapshot import Resource
+from xds.types import ROUTE_CONFIGURATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from translator import ir
+
+TRIAL_DOMAIN: Final = "trial.penstock.invalid"
+"""Nobody can own it (RFC 6761), so no request finds its way to the routes that are tried out."""
+
+_PACKAGE: Final = "envoy.config.route.v3"
+
+
+def trial(name: str, base: Resource | None, routes: Iterable[ir.Route]) -> Resource:
+    """
+    Encode a route configuration that tells whether Envoy takes some routes.
+
+    It does what an accepted one does, and has one more virtual host, which no request reaches:
+    Envoy looks at each route of it all the same. So trying out changes no traffic.
+
+    Args:
+        name: The name of the route configuration.
+        base: The last one that was accepted; None if none was.
+        routes: What is to be tried out.
+    """
+    tried = tuple(routes)
+    host = encode(
+        build(f"{_PACKAGE}.VirtualHost", name=TRIAL_DOMAIN, domains=[TRIAL_DOMAIN])
+    ) + b"".join(field(3, encode_route(route)) for route in tried)
+    body = encode(build(f"{_PACKAGE}.RouteConfiguration", name=name)) if base is None else base.body
+    largest = max(body_sizes(tried), default=0)
+    limit = b""
+    if largest > DEFAULT_MAX_BODY:
+        before: Any = parse(f"{_PACKAGE}.RouteConfiguration", body)
+        largest = max(largest, before.max_direct_response_body_size_bytes.value)
+        limit = encode(
+            build(
+                f"{_PACKAGE}.RouteConfiguration",
+                max_direct_response_body_size_bytes={"value": largest},
+            )
+        )
+    return Resource.of(
+        ROUTE_CONFIGURATION,
+        name,
+        body + field(2, host) + limit,
+        requires=base.requires if base is not None else (),
+    )

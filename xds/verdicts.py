@@ -1,0 +1,221 @@
+"""
+What clients have said to each version of each resource, and whom a refusal concerns.
+
+A verdict is about content: the same bytes under another version, or of another proxy, are the same
+thing. Times are given, so there is no clock in here; nor is there any I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_NODES: Final = 8
+"""How many of those who accepted something are remembered by name."""
+
+
+class Content(NamedTuple):
+    """One version of one resource."""
+
+    type_url: str
+    name: str
+    content: str
+    """The hash of the type and the body (`xds.snapshot.Resource.content`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """Who said something."""
+
+    node: str
+    """The client's id."""
+    agent: str
+    """Its kind and version, such as `envoy 1.40.0`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusing:
+    """One client's refusal of one content."""
+
+    agent: str
+    """The client's kind and version."""
+    text: str
+    """Its words, cleaned."""
+    first: float
+    """When it refused for the first time, in seconds since 1970."""
+    last: float
+    """When it did last."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """Everything that was said to one content."""
+
+    first: float
+    """When anybody said anything, in seconds since 1970."""
+    last: float
+    """When somebody did last."""
+    agents: frozenset[str] = frozenset()
+    """The kinds and versions of clients that accepted it."""
+    nodes: tuple[str, ...] = ()
+    """The ids of those that accepted it first."""
+    refused: Mapping[str, Refusing] = field(default_factory=dict)
+    """Who refused it, by the client's id; replaced, never changed."""
+    by_all: bool = False
+    """Whether it counts as refused by everybody; see `Verdicts`."""
+
+
+class Verdicts:
+    """
+    The verdicts of all clients.
+
+    **Whom a refusal concerns** (rules 103 and 106). A client that refuses something never gets it
+    again. It is refused for everybody, also for clients to come, once no other client of the
+    proxy is connected, or once a second one refuses it too, unless a client that is connected is of
+    a kind and version that has accepted it. So an odd one never holds back the fleet, a fleet need
+    not be hit one by one, and an old acceptance does not protect what no one accepts any more. An
+    acceptance that comes later makes it the matter of those who refused. When clients leave, what
+    was accepted by anybody stays the matter of those who refused: a fleet that restarts leaves
+    its odd one alone for moments.
+    """
+
+    def __init__(self) -> None:
+        self._verdicts: dict[Content, Verdict] = {}
+        self._disputed: set[Content] = set()
+        """Those that anybody refuses: few, whatever there is."""
+
+    def accept(self, content: Content, voice: Voice, now: float) -> bool:
+        """Note an acceptance, and tell whether anything follows from it."""
+        verdict = self._verdicts.get(content)
+        if verdict is None:
+            self._verdicts[content] = Verdict(
+                first=now, last=now, agents=frozenset({voice.agent}), nodes=(voice.node,)
+            )
+            return True
+        verdict.last = now
+        if voice.node not in verdict.nodes and len(verdict.nodes) < _NODES:
+            verdict.nodes = (*verdict.nodes, voice.node)
+        changed = not verdict.agents or verdict.by_all or voice.node in verdict.refused
+        verdict.agents |= {voice.agent}
+        verdict.by_all = False
+        if voice.node in verdict.refused:
+            verdict.refused = _without(verdict.refused, voice.node)
+            if not verdict.refused:
+                self._disputed.discard(content)
+        return changed
+
+    def refuse(
+        self, content: Content, voice: Voice, text: str, now: float, others: Mapping[str, str]
+    ) -> None:
+        """
+        Note a refusal.
+
+        Args:
+            content: What is refused.
+            voice: By whom.
+            text: In which words.
+            now: When, in seconds since 1970.
+            others: The clients of the proxy that are connected, their kinds and versions by id.
+        """
+        verdict = self._verdicts.setdefault(content, Verdict(first=now, last=now))
+        verdict.last = now
+        self._disputed.add(content)
+        before = verdict.refused.get(voice.node)
+        refusing = Refusing(
+            agent=voice.agent, text=text, first=before.first if before else now, last=now
+        )
+        # The newest last.
+        verdict.refused = {**_without(verdict.refused, voice.node), voice.node: refusing}
+        verdict.nodes = tuple(node for node in verdict.nodes if node != voice.node)
+        self._judge(verdict, others)
+
+    def left(self, others: Mapping[str, str]) -> bool:
+        """
+        Think again after a client is gone, and tell whether anything follows from it.
+
+        Args:
+            others: The clients of its proxy that are still connected.
+        """
+        changed = False
+        for verdict in map(self._verdicts.__getitem__, self._disputed):
+            if verdict.by_all or verdict.agents or verdict.refused.keys().isdisjoint(others):
+                continue
+            self._judge(verdict, others)
+            changed |= verdict.by_all
+        return changed
+
+    def _judge(self, verdict: Verdict, others: Mapping[str, str]) -> None:
+        undecided = [agent for node, agent in others.items() if node not in verdict.refused]
+        verdict.by_all = not undecided or (
+            len(verdict.refused) > 1 and verdict.agents.isdisjoint(undecided)
+        )
+
+    def accepted(self, content: Content) -> bool:
+        """Tell whether any client has accepted a content, and not all refuse it by now."""
+        verdict = self._verdicts.get(content)
+        return verdict is not None and bool(verdict.agents) and not verdict.by_all
+
+    def refused_by_all(self, content: Content) -> bool:
+        """Tell whether a content is not to be sent to anybody."""
+        verdict = self._verdicts.get(content)
+        return verdict is not None and verdict.by_all
+
+    @property
+    def refused_by_all_contents(self) -> frozenset[Content]:
+        """Everything that is not to be sent to anybody."""
+        return frozenset(each for each in self._disputed if self._verdicts[each].by_all)
+
+    def disputed(self, content: Content) -> bool:
+        """Tell whether anybody refuses a content."""
+        return content in self._disputed
+
+    def __len__(self) -> int:
+        """Count the contents that anything was said to."""
+        return len(self._verdicts)
+
+    def refusers(self) -> Mapping[str, frozenset[Content]]:
+        """Return what each client refuses while others do not, by the client's id."""
+        found: dict[str, set[Content]] = {}
+        for content in self._disputed:
+            verdict = self._verdicts[content]
+            if not verdict.by_all:
+                for node in verdict.refused:
+                    found.setdefault(node, set()).add(content)
+        return {node: frozenset(contents) for node, contents in found.items()}
+
+    def get(self, content: Content) -> Verdict | None:
+        """Return what was said to a content."""
+        return self._verdicts.get(content)
+
+    def items(self) -> Iterator[tuple[Content, Verdict]]:
+        """Yield everything that was said."""
+        yield from self._verdicts.items()
+
+    def restore(self, content: Content, verdict: Verdict) -> None:
+        """Take a verdict from an earlier time."""
+        self._verdicts[content] = verdict
+        if verdict.refused:
+            self._disputed.add(content)
+
+    def forgive(self) -> None:
+        """Forget all refusals, so that everything may be tried once more."""
+        for content in self._disputed:
+            verdict = self._verdicts[content]
+            verdict.refused = {}
+            verdict.by_all = False
+            if not verdict.agents:
+                del self._verdicts[content]
+        self._disputed.clear()
+
+    def retain(self, contents: frozenset[Content]) -> None:
+        """Forget what was said to anything else, except for refusals."""
+        for content, verdict in list(self._verdicts.items()):
+            if content not in contents and not verdict.refused:
+                del self._verdicts[content]
+
+
+def _without(refused: Mapping[str, Refusing], node: str) -> dict[str, Refusing]:
+    return {other: each for other, each in refused.items() if other != node}
