@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Final
 from penstock.events import (
     ProxyPublished,
     StreamClosed,
+    TranslationFailed,
     UpdateAccepted,
     UpdateRejected,
     UpdateTraced,
 )
+from penstock.judge import agent
 from penstock.search import Search
 from translator.emit import trial
 from translator.policy import suspect, suspects
@@ -62,6 +64,8 @@ class Detective:
         self._asked: tuple[StreamInfo, Resource] | None = None
         """Who is being asked about what."""
         self._answer: asyncio.Future[tuple[bool, str]] | None = None
+        self._heard_from = ""
+        """The kind and version of the Envoy that answered last; empty if none was asked."""
         self._case: tuple[str, Content] | None = None
         """What is being investigated."""
         self._hopeless: set[tuple[str, Content]] = set()
@@ -75,8 +79,13 @@ class Detective:
             cases = tuple(self._judge.open_cases())
             self._hopeless.intersection_update(cases)
             for case in cases:
-                if case not in self._hopeless:
+                if case in self._hopeless:
+                    continue
+                try:
                     await self._investigate(*case)
+                except Exception as error:  # noqa: BLE001 (our bug is no reason to stop serving)
+                    self._hopeless.add(case)
+                    self._feed.publish(TranslationFailed(error=error, proxy=case[0]))
 
     def take(self, event: Event) -> None:
         """Listen for the answers to what is asked."""
@@ -105,17 +114,18 @@ class Detective:
         if verdict is None or not verdict.refused:
             return
         last = max(verdict.refused.values(), key=lambda refusing: refusing.last)
-        began, questions = time.monotonic(), 0
+        began, questions, by = time.monotonic(), 0, last.agent
         if content.type_url == ROUTE_CONFIGURATION:
             try:
                 found, questions = await self._search(proxy, served, content, last.text)
+                by = self._heard_from or by
             except _Interrupted:
                 return
         else:
             kind = content.type_url.rpartition(".")[2]
             one = suspect(served, kind, content.name)
             found = [] if one is None else [(one, last.text)]
-        refusals = {each.refusal(text, last.agent): None for each, text in found}
+        refusals = {each.refusal(text, by): None for each, text in found}
         if not refusals:
             self._hopeless.add((proxy, content))
         self._feed.publish(
@@ -144,6 +154,7 @@ class Detective:
         accepted = _configuration(past, content.name) if past is not None else None
         base = proof.snapshot.get(ROUTE_CONFIGURATION, content.name) if proof is not None else None
         # In a thread: there may be a hundred thousand routes.
+        self._heard_from = ""
         everybody = await asyncio.to_thread(suspects, now, accepted)
         if len(everybody) <= 1:
             return [(each, text) for each in everybody], 0
@@ -188,7 +199,9 @@ class Detective:
             proxy, stream.id, snapshot.replace(ROUTE_CONFIGURATION, others.values())
         )
         async with asyncio.timeout(_PATIENCE):
-            return await self._answer
+            answer = await self._answer
+        self._heard_from = agent(stream)
+        return answer
 
     def _witness(self, proxy: str, content: Content) -> StreamInfo:
         """

@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from penstock import version
 from penstock.connections import Standing, standing
+from translator.report import rules
 from xds.types import ORDER
 
 if TYPE_CHECKING:
@@ -67,6 +68,16 @@ class Measures:
                 for finding in state.findings
             ),
             "severity",
+            "namespace",
+        )
+        yield _gauge(
+            "quarantined",
+            "What Envoys refuse and is therefore not served.",
+            Counter(
+                (finding.diagnostic.resource.namespace,)
+                for finding in state.findings
+                if finding.diagnostic.rule is rules.REFUSED_BY_ENVOY and finding.diagnostic.resource
+            ),
             "namespace",
         )
         yield from self._proxies(state)

@@ -19,20 +19,23 @@ pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 
 POLICIES = {"hold": HOLD, "replace": REPLACE, "keep": KEEP}
 
+
+def header(side, value):
+    edit = f"{{{side}HeadersToAdd: [{{header: {{key: x-a, value: '{value}'}}}}]}}"
+    return f"options: {{headerManipulation: {edit}}}"
+
+
 GAPS = {
     "a format operator that does not exist": (
-        "options: {headerManipulation: {requestHeadersToAdd: "
-        "[{header: {key: x-a, value: '%NOPE%'}}]}}",
+        header("request", "%NOPE%"),
         "Not supported field in StreamInfo: NOPE",
     ),
     "an operator without its parameter": (
-        "options: {headerManipulation: {responseHeadersToAdd: "
-        "[{header: {key: x-a, value: '%ENVIRONMENT()%'}}]}}",
+        header("response", "%ENVIRONMENT()%"),
         "ENVIRONMENT requires parameters",
     ),
     "an operator with too many alternatives": (
-        "options: {headerManipulation: {requestHeadersToAdd: "
-        "[{header: {key: x-a, value: '%REQ(X?Y?Z)%'}}]}}",
+        header("request", "%REQ(X?Y?Z)%"),
         "More than 1 alternative header specified in token",
     ),
     "a time beyond Envoy's longest": ("options: {timeout: 9223372036s}", "9223372036"),
@@ -83,7 +86,7 @@ def test_one_team_is_refused_while_another_moves(stage, protocol, policy):
     words, and Envoy is sent the refused route in no other version than it takes to find it out.
     """
     with (
-        running(stage, protocol, policy) as (story, penstock, envoy),
+        running(stage, protocol, policy) as (story, penstock, _),
         Client(stage.listener, ["/echo", "/foxtrot"]) as client,
     ):
         stage.save("echo/routes.yaml", odd_table(story))

@@ -21,6 +21,7 @@ from penstock.events import (
     SourceLost,
     UpdateAccepted,
     UpdateRejected,
+    UpdateTraced,
 )
 from penstock.serve import DEFAULT_PROXY, Options, proxy_of, running
 from xds.discovery import Node
@@ -216,12 +217,14 @@ def test_status_shows_what_an_envoy_made_of_it(config, route_name, protocol):
 
                 assert "I do not like it" == rejected.text
 
-                status = await get_json(program, "/api/v1/status")
-                routes = status["proxies"][0]["envoys"][0]["types"][ROUTE_CONFIGURATION]
+                while not (reports := await get_json(program, "/api/v1/reports"))["findings"]:
+                    await until(events, ReloadFinished)
+                (finding,) = reports["findings"]
 
-                assert "REJECTED" == routes["standing"]
-                assert "I do not like it" == routes["rejection"]["text"]
-                assert [route_name] == routes["rejection"]["names"]
+                assert "PEN501" == finding["code"]
+                assert "fake refuses this route: I do not like it" == finding["message"]
+                assert finding["path"].endswith("app.yaml")
+                assert reports["proxies"][0]["held"]
 
     asyncio.run(main())
 
@@ -323,14 +326,16 @@ def test_metrics_count_what_happened(config, route_name):
                 await until(events, ProxyConverged)
                 (config / "app.yaml").write_text(virtual_service("again"))
                 await envoy.nack(await envoy.expect(ROUTE_CONFIGURATION), "no")
-                await until(events, UpdateRejected)
+                await until(events, UpdateTraced)
+                await until(events, ReloadFinished)
                 _, headers, text = await get(program, "/metrics")
 
         kind = 'type="envoy.config.route.v3.RouteConfiguration"'
         lines = set(text.splitlines())
         assert "text/plain" in headers["content-type"]
         assert {
-            'penstock_reload_total{result="published"} 3.0',
+            'penstock_reload_total{result="published"} 4.0',
+            'penstock_quarantined{namespace="gloo-system"} 1.0',
             "penstock_propagation_seconds_count 1.0",
             'penstock_proxies_connected{proxy="gateway-proxy"} 1.0',
             'penstock_xds_streams{protocol="sotw"} 1.0',
@@ -338,7 +343,6 @@ def test_metrics_count_what_happened(config, route_name):
             f"penstock_nacks_total{{{kind}}} 1.0",
             f"penstock_xds_responses_total{{{kind}}} 3.0",
             f'penstock_xds_requests_total{{kind="nack",{kind}}} 1.0',
-            f'penstock_xds_subscriptions{{proxy="gateway-proxy",standing="REJECTED",{kind}}} 1.0',
         } <= lines
 
     asyncio.run(main())
