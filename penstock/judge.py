@@ -67,6 +67,7 @@ class Judge:
         """By name, what the newest snapshots were encoded from, as far as that is known."""
         self._snapshots: dict[str, Snapshot] = {}
         self._own: dict[tuple[str, str], Snapshot] = {}
+        self._former: dict[tuple[str, Content], Snapshot] = {}
         self._refusals: dict[Refusal, Content] = {}
         self.decided = asyncio.Event()
         """Set when the refusals are others than before."""
@@ -123,6 +124,7 @@ class Judge:
         self.verdicts.forgive()
         self._refusals.clear()
         self._own.clear()
+        self._former.clear()
         for proxy in self._snapshots:
             self._refresh(proxy)
         self.decided.set()
@@ -137,6 +139,7 @@ class Judge:
             ),
             bases=MappingProxyType({name: proof.snapshot for name, proof in proven.items()}),
             own=MappingProxyType(dict(self._own)),
+            former=MappingProxyType(dict(self._former)),
             verdicts=tuple(self.verdicts.items()),
         )
 
@@ -146,6 +149,7 @@ class Judge:
             self.verdicts.restore(content, verdict)
         self._refusals.update(judgement.refusals)
         self._own.update(judgement.own)
+        self._former.update(judgement.former)
         for name, base in judgement.bases.items():
             self._history(name).restore(base)
 
@@ -224,20 +228,37 @@ class Judge:
     def _refresh(self, proxy: str) -> None:
         """Put into the cache what the Envoys of a proxy are to be served."""
         snapshot = self._snapshots[proxy]
-        by_all = self.verdicts.refused_by_all_contents
-        newest = self._history(proxy).newest
+        former = {
+            content: self._base_for_all(proxy, content)
+            for content in self.verdicts.refused_by_all_contents
+            if _holds(snapshot, content)
+        }
+        for key in [key for key in self._former if key[0] == proxy and key[1] not in former]:
+            del self._former[key]
         served = snapshot
-        if any(_holds(snapshot, content) for content in by_all):
-            base = newest.snapshot if newest is not None else _NOTHING
-            served = amend(snapshot, base, _among(by_all))
+        if former:
+            served = amend(snapshot, _lookup(former))
             self.news.set()
         own: dict[str, Snapshot] = {}
         for node, contents in self.verdicts.refusers().items():
             if any(_holds(served, content) for content in contents):
-                base = self._base(proxy, node, contents)
-                own[node] = amend(served, base, _among(by_all | contents))
+                bases = {**former, **dict.fromkeys(contents, self._base(proxy, node, contents))}
+                own[node] = amend(served, _lookup(bases))
         self._cache.set(proxy, served, own)
         self._acquit()
+
+    def _base_for_all(self, proxy: str, content: Content) -> Snapshot:
+        """
+        Return what was accepted before something that all refuse.
+
+        It is held on to for as long as that is published: endpoints, which change all the time,
+        would soon be the only past that anybody remembers.
+        """
+        base = self._former.get((proxy, content))
+        if base is None:
+            proof = self._history(proxy).newest_without(frozenset({content}))
+            base = self._former[proxy, content] = proof.snapshot if proof is not None else _NOTHING
+        return base
 
     def _base(self, proxy: str, node: str, contents: frozenset[Content]) -> Snapshot:
         """Return what an Envoy accepted that refuses what others accept."""
@@ -299,8 +320,8 @@ def _holds(snapshot: Snapshot, content: Content) -> bool:
     return resource is not None and resource.content == content.content
 
 
-def _among(contents: frozenset[Content]) -> Callable[[Resource], bool]:
-    def refused(resource: Resource) -> bool:
-        return content_of(resource) in contents
+def _lookup(bases: Mapping[Content, Snapshot]) -> Callable[[Resource], Snapshot | None]:
+    def base_of(resource: Resource) -> Snapshot | None:
+        return bases.get(content_of(resource))
 
-    return refused
+    return base_of

@@ -28,5 +28,9 @@ class Judgement:
     """By proxy, what was served then."""
     own: Mapping[tuple[str, str], Snapshot] = field(default_factory=lambda: MappingProxyType({}))
     """By proxy and the id of an Envoy that refuses what others accept, what that one accepted."""
+    former: Mapping[tuple[str, Content], Snapshot] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """By proxy and content that all refuse, what was accepted before."""
     verdicts: tuple[tuple[Content, Verdict], ...] = ()
     """Who said what to which content."""

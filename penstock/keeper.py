@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from penstock.errors import StateError
 from penstock.judgement import Judgement
@@ -14,6 +15,7 @@ from penstock.state import Publication, Saving
 from penstock.store import Checkpoint, VerdictWriter, plain_refusals, read_refusals
 from translator import ir
 from translator.pipeline import restored
+from xds.verdicts import Content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from translator.ir.plain import Plain
     from translator.pipeline import Translation
     from translator.policy import Memory
+    from xds.snapshot import Snapshot
 
 __all__ = ["Keeper", "Loaded"]
 
@@ -79,8 +82,7 @@ class Keeper:
             held=_held(loaded.facts),
             judgement=Judgement(
                 refusals=read_refusals(loaded.facts.get("refusals")),
-                bases={name: each for (name, node), each in loaded.accepted.items() if not node},
-                own={key: each for key, each in loaded.accepted.items() if key[1]},
+                **_bases(loaded.accepted),
                 verdicts=loaded.verdicts,
             ),
             problems=loaded.problems,
@@ -105,10 +107,7 @@ class Keeper:
                 snapshots={name: each.snapshot for name, each in state.proxies.items()},
                 memory=_memory(state.translation.memory, judgement),
                 facts=_facts(state) | {"refusals": plain_refusals(judgement.refusals)},
-                accepted={
-                    **{(name, ""): snapshot for name, snapshot in judgement.bases.items()},
-                    **judgement.own,
-                },
+                accepted=_accepted(judgement),
                 verdicts=self._verdicts.write(judgement.verdicts),
             )
             try:
@@ -121,6 +120,34 @@ class Keeper:
             written=written,
             seconds=time.monotonic() - started,
         )
+
+
+_NODE, _CONTENT = "node ", "content "
+"""How what is behind the name of a proxy begins, if it is not about all that was accepted."""
+
+
+def _accepted(judgement: Judgement) -> dict[tuple[str, str], Snapshot]:
+    return {
+        **{(proxy, ""): each for proxy, each in judgement.bases.items()},
+        **{(proxy, f"{_NODE}{node}"): each for (proxy, node), each in judgement.own.items()},
+        **{
+            (proxy, _CONTENT + json.dumps(content)): each
+            for (proxy, content), each in judgement.former.items()
+        },
+    }
+
+
+def _bases(accepted: Mapping[tuple[str, str], Snapshot]) -> dict[str, Any]:
+    """Sort what was saved by `_accepted` into the fields of a judgement."""
+    bases, own, former = {}, {}, {}
+    for (proxy, key), snapshot in accepted.items():
+        if key.startswith(_NODE):
+            own[proxy, key.removeprefix(_NODE)] = snapshot
+        elif key.startswith(_CONTENT):
+            former[proxy, Content(*json.loads(key.removeprefix(_CONTENT)))] = snapshot
+        else:
+            bases[proxy] = snapshot
+    return {"bases": bases, "own": own, "former": former}
 
 
 def _memory(memory: Memory, judgement: Judgement) -> Memory:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xds.snapshot import Resource, Snapshot
 
 
-def amend(snapshot: Snapshot, base: Snapshot, refused: Callable[[Resource], bool]) -> Snapshot:
+def amend(snapshot: Snapshot, base_of: Callable[[Resource], Snapshot | None]) -> Snapshot:
     """
     Put what was accepted before in the place of what is refused.
 
@@ -21,37 +21,53 @@ def amend(snapshot: Snapshot, base: Snapshot, refused: Callable[[Resource], bool
 
     Args:
         snapshot: The newest.
-        base: What the client, or anybody, has accepted as a whole. What it has not either is
-            left out.
-        refused: Tells what is refused.
+        base_of: Tells what was accepted before something that is refused; None for what is not
+            refused. What was not there either is left out.
     """
-    changed: dict[str, dict[str, Resource]] = {}
-    required: list[tuple[str, str]] = []
-
-    def stand_in(resource: Resource) -> None:
-        changed.setdefault(resource.type_url, dict(snapshot.given(resource.type_url)))[
-            resource.name
-        ] = resource
-        if (target := REFERS_TO.get(resource.type_url)) is not None:
-            required.extend((target, name) for name in resource.requires)
-
+    amendment = _Amendment(snapshot, base_of)
     for type_url in snapshot.types():
-        given = base.given(type_url)
-        for name, resource in snapshot.given(type_url).items():
-            if not refused(resource):
-                continue
-            former = given.get(name)
-            if former is not None and not refused(former):
-                stand_in(former)
-            else:
-                changed.setdefault(type_url, dict(snapshot.given(type_url))).pop(name)
-    while required:
-        type_url, name = required.pop()
-        there = changed.get(type_url) or snapshot.given(type_url)
-        former = base.given(type_url).get(name)
-        if name not in there and former is not None and not refused(former):
-            stand_in(former)
+        for resource in snapshot.given(type_url).values():
+            base = base_of(resource)
+            if base is not None:
+                amendment.replace(resource, base)
+    amendment.complete()
     amended = snapshot
-    for type_url, resources in changed.items():
+    for type_url, resources in amendment.changed.items():
         amended = amended.replace(type_url, resources.values())
     return amended
+
+
+class _Amendment:
+    """The types of a snapshot in which anything is replaced."""
+
+    def __init__(self, snapshot: Snapshot, base_of: Callable[[Resource], Snapshot | None]) -> None:
+        self._snapshot = snapshot
+        self._base_of = base_of
+        self._required: list[tuple[Snapshot, str, str]] = []
+        self.changed: dict[str, dict[str, Resource]] = {}
+        """By type and name, all resources of the types that are concerned."""
+
+    def replace(self, resource: Resource, base: Snapshot) -> None:
+        """Replace a refused resource by the one before, or by nothing."""
+        if not self._take(base, resource.type_url, resource.name):
+            del self._of(resource.type_url)[resource.name]
+
+    def complete(self) -> None:
+        """Add what the replacements need and is not there."""
+        while self._required:
+            base, type_url, name = self._required.pop()
+            if name not in (self.changed.get(type_url) or self._snapshot.given(type_url)):
+                self._take(base, type_url, name)
+
+    def _take(self, base: Snapshot, type_url: str, name: str) -> bool:
+        former = base.given(type_url).get(name)
+        if former is None or self._base_of(former) is not None:
+            return False
+        self._of(type_url)[name] = former
+        target = REFERS_TO.get(type_url)
+        if target is not None:
+            self._required += ((base, target, each) for each in sorted(former.requires))
+        return True
+
+    def _of(self, type_url: str) -> dict[str, Resource]:
+        return self.changed.setdefault(type_url, dict(self._snapshot.given(type_url)))

@@ -14,7 +14,7 @@ from penstock.serve import Options, running
 from translator.emit import TRIAL_DOMAIN
 from translator.report import Severity
 from xds.testing import FakeEnvoy
-from xds.types import CLUSTER, LISTENER, ROUTE_CONFIGURATION
+from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 
 pytestmark = pytest.mark.slow
 
@@ -410,3 +410,62 @@ def test_reload_events_are_told(tmp_path):
                     break
 
     play(tmp_path, "delta", story)
+
+
+@PROTOCOLS
+def test_refused_endpoints(tmp_path, protocol):
+    """An upstream goes on with the endpoints that it had, however often others change theirs."""
+
+    async def story(scene):
+        kube = """\
+apiVersion: gloo.solo.io/v1
+kind: Upstream
+metadata: {name: NAME, namespace: gloo-system}
+spec: {kube: {serviceName: NAME, serviceNamespace: default, servicePort: 80}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: NAME, namespace: default}
+spec: {ports: [{port: 80}]}
+"""
+        endpoints = """\
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: NAME, namespace: default, labels: {kubernetes.io/service-name: NAME}}
+addressType: IPv4
+ports: [{port: 80}]
+endpoints: [{addresses: [ADDRESS]}]
+"""
+        for name in ("one", "two"):
+            scene.save(**{name: kube.replace("NAME", name)})
+            text = endpoints.replace("NAME", name).replace("ADDRESS", "10.0.0.1")
+            scene.save(**{f"{name}_pods": text})
+        async with scene.control_plane():
+            envoy = await scene.envoy("10.9.9.9")
+            await envoy.subscribe(LOAD_ASSIGNMENT, "one_gloo-system", "two_gloo-system")
+            have = envoy.have[LOAD_ASSIGNMENT]
+            await scene.wait(lambda: len(have) == 2, "the endpoints")
+            text = endpoints.replace("NAME", "one").replace("ADDRESS", "10.9.9.9")
+            scene.save(one_pods=text)
+            await scene.wait(lambda: scene.findings, "the finding")
+            for number in range(2, 9):
+                address = f"10.0.0.{number}"
+                text = endpoints.replace("NAME", "two").replace("ADDRESS", address)
+                scene.save(two_pods=text)
+                await scene.wait(
+                    lambda: address.encode() in have["two_gloo-system"],  # noqa: B023
+                    "the other's endpoints",
+                )
+
+            assert b"10.0.0.1" in have["one_gloo-system"]
+            assert ["PEN501 Upstream gloo-system/one"] == [
+                " ".join(each.split()[:3]) for each in scene.findings
+            ]
+            late = await scene.envoy("10.9.9.9", node="late")
+            await late.subscribe(LOAD_ASSIGNMENT, "one_gloo-system")
+            await scene.wait(lambda: late.have[LOAD_ASSIGNMENT], "a new one's endpoints")
+
+            assert b"10.0.0.1" in late.have[LOAD_ASSIGNMENT]["one_gloo-system"]
+            assert [] == late.refused
+
+    play(tmp_path, protocol, story)

@@ -77,6 +77,8 @@ class Quarantine:
 
     def find(self, proxy: ir.Proxy) -> Iterator[Hit]:
         """Yield what of a proxy, but for its routes, was refused."""
+        if not self:
+            return
         for cluster in proxy.clusters:
             yield from self._whole(cluster.source, Subject.RESOURCE, cluster)
         for listener in proxy.listeners:
