@@ -172,7 +172,12 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
         marked, guilty = quarantine.mark(proxy)
         hits += guilty
         served[proxy.name] = serve(
-            marked, policy, memory.proxies.get(proxy.name), stale=index.stale, spare=spare
+            marked,
+            policy,
+            memory.proxies.get(proxy.name),
+            stale=index.stale,
+            spare=spare,
+            refused=quarantine.refuses,
         )
     lowered = _with_victims(lowered, hits)
     findings: list[tuple[Diagnostic, Iterable[Blame]]] = [

@@ -7,6 +7,8 @@ each case. What is compared are the bytes that Envoys get.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import yaml
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from served import belongings, everything, faults
 from teams import configurations
 
 from translator.pipeline import Inputs, translate
+from translator.policy import WHOLE_KINDS, Proven, Quarantine, suspect, suspects
 from translator.report import ResourceRef, Severity
 
 PROFILE = settings.get_profile("isolation")
@@ -61,6 +64,71 @@ def test_isolation(data):
 
     assert before.proxies == repaired.proxies
     assert before.diagnostics == repaired.diagnostics
+
+
+@PROFILE
+@given(data=st.data())
+def test_isolation_of_what_envoy_refuses(data):
+    """
+    What Envoy refuses of one team's changes costs nobody else anything, and is not served again.
+
+    It may refuse any of the routes, virtual hosts, clusters and listeners that the team changed.
+    The last good versions are those that it accepted, not those that were only valid.
+    """
+    configuration = data.draw(configurations())
+    team = data.draw(st.sampled_from(configuration.teams))
+    others = authors(configuration, team)
+    before = accepted(translate(Inputs(files=configuration.files)))
+    mine, theirs = configuration.of(team), belongings(before, others)
+    rest = {o: text for o, text in configuration.files.items() if o not in mine}
+    for _ in range(data.draw(st.integers(1, 3))):
+        mine = mutate(data.draw, mine, team, configuration)
+    note(changes(configuration.of(team), mine))
+    edited = translate(Inputs(files=rest | mine), before)
+    refused = data.draw(st.lists(st.sampled_from(differences(edited, before, others) or [None])))
+    refusals = tuple(sorted({each.refusal("no", "envoy") for each in refused if each}))
+    inputs = Inputs(files=rest | mine, refusals=refusals)
+    now = translate(inputs, edited)
+
+    assert everything(now) == everything(translate(inputs, now))
+    ordered = not configuration.lone(but=team)
+    assert [] == losses(theirs, belongings(now, others), ordered=ordered)
+    assert [] == faults(now)
+    quarantine = Quarantine(refusals)
+    for proxy in now.proxies:
+        assert () == quarantine.mark(proxy)[1]
+        assert [] == list(quarantine.find(proxy))
+
+    repaired = translate(Inputs(files=configuration.files, refusals=refusals), now)
+
+    assert before.proxies == repaired.proxies
+
+
+def accepted(translation):
+    """Let Envoy accept everything that is served."""
+    memory = translation.memory
+    resources = {ref: good for ref, good in memory.resources.items() if ref.kind in WHOLE_KINDS}
+    proven = {
+        name: Proven(proxy=proxy, resources=resources) for name, proxy in memory.proxies.items()
+    }
+    return replace(translation, memory=replace(memory, proven=proven))
+
+
+def differences(now, before, others):
+    """List what Envoy may refuse of what is served now, as far as nobody else wrote it."""
+    past = {proxy.name: proxy for proxy in before.proxies}
+    found = []
+    for proxy in now.proxies:
+        former = past.get(proxy.name)
+        routes = {each.name: each for each in former.route_configurations} if former else {}
+        for configuration in proxy.route_configurations:
+            found += suspects(configuration, routes.get(configuration.name))
+        for kind, items, known in (
+            ("Cluster", proxy.clusters, former.clusters if former else ()),
+            ("Listener", proxy.listeners, former.listeners if former else ()),
+        ):
+            found += [suspect(proxy, kind, each.name) for each in items if each not in known]
+    return [each for each in found if each is not None and each.owner not in others]
 
 
 CLAIMED = {"PEN209", "PEN407", "PEN411"}

@@ -94,6 +94,10 @@ class Quarantine:
             if source is not None:
                 yield from self._whole(source, Subject.ENDPOINTS, assignment)
 
+    def refuses(self, routes: tuple[ir.Route, ...]) -> bool:
+        """Tell whether the Envoy routes of one written route were refused."""
+        return self._refusal(routes) is not None
+
     def mark(self, proxy: ir.Proxy) -> tuple[ir.Proxy, tuple[Hit, ...]]:
         """Make the routes of a proxy invalid that were refused, and tell which they are."""
         if not self:
@@ -144,9 +148,9 @@ class Quarantine:
     ) -> ProxyMemory:
         good: dict[str, tuple[ir.Route, ...]] = {}
         for key, routes in past.good.items():
-            if self._refusal(routes) is None:
+            if not self.refuses(routes):
                 good[key] = routes
-            elif proven is not None and self._refusal(proven.good.get(key, ())) is None:
+            elif proven is not None and not self.refuses(proven.good.get(key, ())):
                 good[key] = proven.good.get(key, ())
         good = {key: routes for key, routes in good.items() if routes}
         _, hits = self.mark(past.served)

@@ -11,7 +11,7 @@ from translator.policy.routes import WHOLE, groups, lost_share, replaced
 from translator.report import ResourceRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 
 class Outcome(StrEnum):
@@ -80,6 +80,7 @@ def serve(
     *,
     stale: frozenset[ResourceRef],
     spare: Backends,
+    refused: Callable[[tuple[ir.Route, ...]], bool] = lambda _: False,
 ) -> Served:
     """
     Decide what a proxy is served.
@@ -91,6 +92,8 @@ def serve(
         stale: Resources that are invalid as a whole; their last good versions stand in for them.
         spare: Upstreams that are gone or invalid, lowered from their last good version. A route
             that is held or kept may still need them, with endpoints as they are now.
+        refused: Tells what Envoy does not take even in the place of an invalid route: if it
+            refuses the matcher, then with every action.
     """
     past = (
         Backends.of(memory.served.clusters, memory.served.load_assignments)
@@ -114,7 +117,8 @@ def serve(
         replace(
             configuration,
             virtual_hosts=tuple(
-                _host(host, policy, before, good, outcomes) for host in configuration.virtual_hosts
+                _host(host, policy, before, good, outcomes, refused)
+                for host in configuration.virtual_hosts
             ),
         )
         for configuration in proxy.route_configurations
@@ -151,6 +155,7 @@ def _host(
     before: Mapping[str, tuple[ir.Route, ...]],
     good: dict[str, tuple[ir.Route, ...]],
     outcomes: dict[ir.Source, Outcome],
+    refused: Callable[[tuple[ir.Route, ...]], bool],
 ) -> ir.VirtualHost:
     """Serve one virtual host, and note what is good and what was decided."""
     routes: list[ir.Route] = []
@@ -167,6 +172,8 @@ def _host(
             stand_in, outcome = _renamed(last, group), Outcome.KEPT
         else:
             stand_in = tuple(entry for route in group for entry in replaced(route, policy))
+            if refused(stand_in):
+                stand_in = ()
             outcome = Outcome.REPLACED if stand_in else Outcome.LEFT_OUT
         routes += stand_in
         outcomes[group[0].source] = outcome
