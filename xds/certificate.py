@@ -49,13 +49,13 @@ class Certificate:
         """
         try:
             tag, certificate, _ = _element(der, 0)
-            to_be_signed = next(_elements(certificate))[1]
+            to_be_signed = _first(certificate)
             fields = [field for field in _elements(to_be_signed) if field[0] != _VERSION]
             _, (time, moment) = _elements(fields[3][1])
             names = tuple(_alternative_names(dict(fields[6:]).get(_EXTENSIONS)))
             not_after = _moment(time, moment)
-            algorithm = next(_elements(fields[5][1]))[1]
-        except (IndexError, StopIteration) as error:
+            algorithm = _first(fields[5][1])
+        except IndexError as error:
             raise ValueError("not a certificate") from error
         if tag != _SEQUENCE:
             raise ValueError("not a certificate")
@@ -70,10 +70,10 @@ class Certificate:
 def _alternative_names(extensions: bytes | None) -> Iterator[tuple[int, bytes]]:
     if extensions is None:
         return
-    for _, extension in _elements(next(_elements(extensions))[1]):
+    for _, extension in _elements(_first(extensions)):
         parts = tuple(_elements(extension))
         if parts[0][1] == _SUBJECT_ALT_NAME and parts[-1][0] == _OCTET_STRING:
-            yield from _elements(next(_elements(parts[-1][1]))[1])
+            yield from _elements(_first(parts[-1][1]))
 
 
 def _text(name: bytes) -> str:
@@ -86,6 +86,11 @@ def _moment(tag: int, digits: bytes) -> datetime:
     if tag == _UTC_TIME:
         text = ("20" if text < "50" else "19") + text
     return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+
+
+def _first(content: bytes) -> bytes:
+    """Return the content of the first element that a constructed one is made of."""
+    return _element(content, 0)[1]
 
 
 def _elements(content: bytes) -> Iterator[tuple[int, bytes]]:

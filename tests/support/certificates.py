@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPublicKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.types import (
+        CertificateIssuerPrivateKeyTypes,
+        CertificateIssuerPublicKeyTypes,
+    )
 
 _HOUR = dt.timedelta(hours=1)
+CERT, KEY, CA = "tls.crt", "tls.key", "ca.crt"
+"""What Kubernetes and cert-manager call them."""
 USAGES = {"client": ExtendedKeyUsageOID.CLIENT_AUTH, "server": ExtendedKeyUsageOID.SERVER_AUTH}
 
 
@@ -28,12 +34,41 @@ class Pair:
     cert: bytes
     key: bytes
 
-    def save(self, folder: Path, ca: bytes = b"") -> Path:
-        """Write them as a Kubernetes secret of certificates has them."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in (("tls.crt", self.cert), ("tls.key", self.key), ("ca.crt", ca)):
-            (folder / name).write_bytes(content)
-        return folder
+
+class Secret:
+    """
+    A folder of certificates, as Kubernetes mounts a secret.
+
+    The files are links through the link `..data`, and that one is what a change replaces.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._versions = itertools.count(1)
+        folder.mkdir(parents=True)
+        for name in (CERT, KEY, CA):
+            (folder / name).symlink_to(f"..data/{name}")
+
+    def swap(self, pair: Pair, ca: bytes) -> None:
+        """Replace all of it at once."""
+        version = self.folder / f"..version-{next(self._versions)}"
+        version.mkdir()
+        for name, content in ((CERT, pair.cert), (KEY, pair.key), (CA, ca)):
+            (version / name).write_bytes(content)
+        (self.folder / "..new").symlink_to(version.name)
+        (self.folder / "..new").rename(self.folder / "..data")
+
+    @property
+    def cert(self) -> Path:
+        return self.folder / CERT
+
+    @property
+    def key(self) -> Path:
+        return self.folder / KEY
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / CA
 
 
 class Authority:
@@ -60,9 +95,10 @@ class Authority:
         uris: Iterable[str] = (),
         usages: Iterable[str] = ("client", "server"),
         ends_in: dt.timedelta = _HOUR,
+        key: CertificateIssuerPrivateKeyTypes | None = None,
     ) -> Pair:
         """Sign a certificate for somebody; `ends_in` may be the past."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         names = [
             *map(x509.DNSName, dns),
             *map(x509.UniformResourceIdentifier, uris),
