@@ -15,10 +15,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from penstock.moments import iso
 from xds.identity import Denial, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from xds.identity import Identity
 
@@ -92,12 +94,25 @@ class Rule:
 class Access:
     """Decides by rules; an `xds.identity.Authorizer`."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        """Prepare to decide; without a rule every client may ask for every proxy."""
+    def __init__(self, rules: Sequence[Rule], now: Callable[[], datetime]) -> None:
+        """
+        Prepare to decide.
+
+        Args:
+            rules: Who may ask for what; without a rule every client may ask for every proxy.
+            now: Tells the time, by which certificates expire.
+        """
         self._rules = tuple(rules)
+        self._now = now
 
     def __call__(self, identity: Identity | None, proxy: str) -> Denial | None:
         """Tell why a client may not ask for a proxy; None if it may."""
+        expiry = None if identity is None else identity.not_after
+        if expiry is not None and expiry <= self._now():
+            # TLS looks at the certificate once, and lets sessions be resumed for days.
+            return Denial(
+                reason=Reason.EXPIRED, text=f"the certificate of {identity} expired {iso(expiry)}"
+            )
         if not self._rules:
             return None
         about = [rule for rule in self._rules if identity is not None and rule.is_about(identity)]

@@ -112,7 +112,7 @@ class Metrics:
         self._denials = Counter(
             "penstock_xds_streams_denied",
             "Streams that a client's certificate did not entitle it to, by reason: anonymous, "
-            "stranger or other_proxy.",
+            "stranger, other_proxy or expired.",
             ["reason"],
             registry=registry,
         )

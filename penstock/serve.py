@@ -154,7 +154,7 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
         cache,
         proxy_of=lambda node: proxy_of(node, controller.state.proxies),
         observer=StreamObserver(feed, time.monotonic),
-        authorize=Access(options.allow),
+        authorize=Access(options.allow, _now),
         identifier=f"penstock/{version()}",
     )
     connections = Connections(_now)

@@ -19,6 +19,7 @@ from xds.certificate import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 _SHOWN: Final = 8
 """How many names of a certificate are told."""
@@ -34,6 +35,8 @@ class Identity:
     """The DNS names that it is for."""
     subject: str = ""
     """Whose it is, for people: nothing is decided by it."""
+    not_after: datetime | None = None
+    """When the certificate expires, if that can be read."""
 
     @classmethod
     def of(cls, auth_context: Mapping[str, Iterable[bytes]]) -> Identity | None:
@@ -53,7 +56,12 @@ class Identity:
         except (ValueError, binascii.Error):
             # TLS has accepted it. A name that we cannot read is one that no rule matches.
             return cls(subject=subject)
-        return cls(uris=certificate.uris, dns=certificate.dns, subject=subject)
+        return cls(
+            uris=certificate.uris,
+            dns=certificate.dns,
+            subject=subject,
+            not_after=certificate.not_after,
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,6 +83,8 @@ class Reason(StrEnum):
     """No rule is about it."""
     OTHER_PROXY = "other_proxy"
     """The rules that are about it are not about this proxy."""
+    EXPIRED = "expired"
+    """Its certificate was valid when a TLS session began that it has resumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

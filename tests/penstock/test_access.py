@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from penstock.access import Access, Rule
 from xds.identity import Identity, Reason
 
 EDGE = "spiffe://cluster.local/ns/edge/sa/"
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def access_of(*rules):
+    return Access([Rule.parse(rule) for rule in rules], lambda: NOW)
 
 
 @pytest.mark.parametrize(
@@ -142,20 +151,20 @@ OPS = Identity(uris=("spiffe://cluster.local/ns/ops/sa/debug",))
 )
 def test_rules_together(identity, proxy, reason):
     """A client may have what any rule about any of its names allows, and nothing else."""
-    denial = Access([Rule.parse(rule) for rule in RULES])(identity, proxy)
+    denial = access_of(*RULES)(identity, proxy)
 
     assert reason == (denial and denial.reason)
 
 
 def test_without_rules():
     """Without a rule every client may ask for everything."""
-    assert Access([])(Identity(), "p") is None
-    assert Access([])(None, "p") is None
+    assert access_of()(Identity(), "p") is None
+    assert access_of()(None, "p") is None
 
 
 def test_a_rule_for_everybody():
     """A lone `*` is every client that has a certificate, with or without names in it."""
-    access = Access([Rule.parse("* = public"), Rule.parse("a.example = private")])
+    access = access_of("* = public", "a.example = private")
 
     assert access(Identity(), "public") is None
     assert access(EDGE_ONE, "public") is None
@@ -165,7 +174,7 @@ def test_a_rule_for_everybody():
 
 def test_a_denial_names_the_client_and_the_proxy():
     """Who is denied is told what is known of him, and nothing of what there is."""
-    access = Access([Rule.parse(rule) for rule in RULES])
+    access = access_of(*RULES)
 
     assert f"{EDGE}one may not ask for the proxy 'lab-one'" == access(EDGE_ONE, "lab-one").text
     assert "no rule allows a.example anything" == access(Identity(dns=("a.example",)), "p").text
@@ -173,3 +182,14 @@ def test_a_denial_names_the_client_and_the_proxy():
         "a client without a certificate has no name that a rule could allow"
         == access(None, "p").text
     )
+
+
+@pytest.mark.parametrize("rules", [(), ("a.example = p",), ("* = *",)])
+def test_an_expired_certificate_is_none(rules):
+    """A certificate counts until the second that it names, whatever session it is shown in."""
+    names = {"dns": ("a.example",)}
+
+    for seconds, reason in ((1, None), (0, Reason.EXPIRED), (-1, Reason.EXPIRED)):
+        identity = Identity(**names, not_after=NOW + timedelta(seconds=seconds))
+        denial = access_of(*rules)(identity, "p")
+        assert reason == (denial and denial.reason)

@@ -82,7 +82,10 @@ def test_what_fits_together_is_used(load, contents):
         ({"key": PAIR.cert}, "{}/tls.key holds no private key"),
         ({"key": PAIR.key[:-40]}, "{}/tls.key holds no private key in PEM, or a broken one"),
         ({"key": ENCRYPTED}, "the key in {}/tls.key is encrypted"),
-        ({"key": OTHER_PAIR.key}, "the key in {0}/tls.key is not the one of the certificate in {0}"),
+        (
+            {"key": OTHER_PAIR.key},
+            "the key in {0}/tls.key is not the one of the certificate in {0}",
+        ),
         ({"key": RSA.key}, "the key in {0}/tls.key is not the one of the certificate in {0}"),
         (
             {"cert": BITCOIN.cert, "key": BITCOIN.key},

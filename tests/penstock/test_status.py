@@ -299,6 +299,16 @@ def test_a_lost_source_is_told(config, server):
             "what is served is not kept for a restart: s: disk full",
         ),
         ({"ready": False}, "not ready: nobody is served"),
+        (
+            {
+                "tls": {
+                    "usable": False,
+                    "reason": "tls.crt expired",
+                    "since": "2026-01-02T03:04:05.000Z",
+                }
+            },
+            "TLS files broken since 2026-01-02 03:04:05Z: tls.crt expired",
+        ),
         ({}, ""),
     ],
 )
