@@ -92,8 +92,11 @@ class _RuleType(click.ParamType["Rule"]):
 
     def split_envvar_value(self, rv: str) -> list[str]:
         """Split a variable at semicolons and line ends: a rule has spaces."""
-        rules = rv.replace("\n", ";").split(";")
-        return [rule for rule in rules if rule.strip()]
+        rules = [rule for rule in rv.replace("\n", ";").split(";") if rule.strip()]
+        if not rules:
+            # Without a rule everybody is let in, which is hardly what was meant.
+            self.fail(f"'{rv}' holds no rule")
+        return rules
 
 
 _config = click.argument(

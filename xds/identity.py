@@ -9,7 +9,6 @@ anybody anything of a proxy.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,7 +52,7 @@ class Identity:
         try:
             body = pem.partition(b"-----BEGIN CERTIFICATE-----")[2].partition(b"-----END")[0]
             certificate = Certificate.parse(base64.b64decode(body))
-        except (ValueError, binascii.Error):
+        except ValueError:
             # TLS has accepted it. A name that we cannot read is one that no rule matches.
             return cls(subject=subject)
         return cls(

@@ -398,6 +398,7 @@ TLS = ("--ads-tls-cert", "c", "--ads-tls-key", "k")
             {"PENSTOCK_ADS_ALLOW": "a.example = p; b example = q"},
             "'b example' is neither a DNS name nor a URI with '://'",
         ),
+        ([], {"PENSTOCK_ADS_ALLOW": " ; "}, "' ; ' holds no rule"),
     ],
 )
 def test_rules_for_clients_that_cannot_be_kept(here, arguments, env, words):

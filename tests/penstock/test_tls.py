@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 
 import grpc
 import pytest
+from click.testing import CliRunner
 from grpc.experimental import session_cache
 from structlog.testing import capture_logs
 from support.certificates import Authority, Pair, Secret
@@ -22,7 +23,7 @@ from penstock import tls
 from penstock.access import Rule
 from penstock.address import Address
 from penstock.certificates import Material, TlsFiles
-from penstock.errors import CertificateError
+from penstock.cli import program
 from penstock.events import CertificatesBroken, CertificatesReloaded, ReloadFinished, StreamDenied
 from penstock.feed import Feed
 from penstock.serve import Options, running
@@ -457,5 +458,12 @@ def test_broken_files_start_nothing(secret):
     """At the start there is no last good: the program ends, and says which file it is."""
     secret.swap(Pair(FIRST.cert, SECOND.key), AUTHORITY.cert)
 
-    with pytest.raises(CertificateError, match=r"tls\.key is not the one of the certificate in"):
-        Listener(secret)
+    arguments = ["--ads-tls-cert", str(secret.cert), "--ads-tls-key", str(secret.key)]
+
+    result = CliRunner().invoke(program, ["serve", str(secret.folder), *arguments])
+
+    assert 2 == result.exit_code
+    assert (
+        f"Error: the key in {secret.key} is not the one of the certificate in {secret.cert}\n"
+        == result.output
+    )
