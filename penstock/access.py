@@ -30,6 +30,8 @@ _ANY: Final = "*"
 _URI: Final = re.compile(r"[a-z][a-z0-9+.-]*://[!-.0-~]+(/[!-.0-~]*)*")
 _DNS: Final = re.compile(r"[a-z0-9_*-]+(\.[a-z0-9_*-]+)*")
 _PROXY: Final = re.compile(r"[^\s,=*]+")
+_LONGEST: Final = 128
+"""How many characters of a proxy's name are told to whoever may not have it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +121,10 @@ class Access:
         if any(rule.allows(proxy) for rule in about):
             return None
         if about:
+            # The name is the client's own word, of any length.
+            name = proxy if len(proxy) <= _LONGEST else f"{proxy[:_LONGEST]}..."
             return Denial(
-                reason=Reason.OTHER_PROXY, text=f"{identity} may not ask for the proxy '{proxy}'"
+                reason=Reason.OTHER_PROXY, text=f"{identity} may not ask for the proxy '{name}'"
             )
         if identity is None or not identity.names:
             who = "a client without a certificate" if identity is None else str(identity)

@@ -152,12 +152,11 @@ def _check_pair(files: TlsFiles) -> None:
             raise CertificateError(
                 f"the key in {files.key} is not the one of the certificate in {files.cert}"
             ) from error
-        if error.reason is None:
-            raise CertificateError(
-                f"{files.key} holds no private key in PEM, or a broken one"
-            ) from error
+        if error.reason in {"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"}:
+            raise CertificateError(f"{files.cert} is too weak: {_reason(error)}") from error
+        # The certificates have been read already.
         raise CertificateError(
-            f"{files.cert} and {files.key} cannot be used: {_reason(error)}"
+            f"{files.key} holds no private key in PEM, or a broken one"
         ) from error
     except OSError as error:  # it was there a moment ago
         raise CertificateError(f"{files.cert} or {files.key} is being replaced") from error

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 8
 """How many names of a certificate are told."""
+_LONGEST: Final = 512
+"""How many characters of them: a denial has to fit into what gRPC takes for a status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,9 @@ class Identity:
     def __str__(self) -> str:
         names = self.names or (self.subject or "a certificate without a name",)
         more = len(names) - _SHOWN
-        return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        text = ", ".join(names[:_SHOWN])
+        text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+        return text + (f" and {more} more" if more > 0 else "")
 
 
 class Reason(StrEnum):

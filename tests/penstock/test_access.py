@@ -177,6 +177,7 @@ def test_a_denial_names_the_client_and_the_proxy():
     access = access_of(*RULES)
 
     assert f"{EDGE}one may not ask for the proxy 'lab-one'" == access(EDGE_ONE, "lab-one").text
+    assert len(access(EDGE_ONE, "p" * 1_000_000).text) < 1_000
     assert "no rule allows a.example anything" == access(Identity(dns=("a.example",)), "p").text
     assert (
         "a client without a certificate has no name that a rule could allow"

@@ -18,6 +18,7 @@ PAIR, OTHER_PAIR = AUTHORITY.server(), OTHER.server()
 RSA = AUTHORITY.issue("rsa", key=rsa.generate_private_key(65537, 2048))
 ED25519 = AUTHORITY.issue("ed", key=ed25519.Ed25519PrivateKey.generate())
 BITCOIN = AUTHORITY.issue("odd", key=ec.generate_private_key(ec.SECP256K1()))
+WEAK = AUTHORITY.issue("weak", key=rsa.generate_private_key(65537, 1024))
 GARBAGE = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 ENCRYPTED = serialization.load_pem_private_key(PAIR.key, None).private_bytes(
     serialization.Encoding.PEM,
@@ -91,6 +92,7 @@ def test_what_fits_together_is_used(load, contents):
             {"cert": BITCOIN.cert, "key": BITCOIN.key},
             "{}/tls.crt is about a kind of key that gRPC cannot serve with; it can with RSA, P-256",
         ),
+        ({"cert": WEAK.cert, "key": WEAK.key}, "{}/tls.crt is too weak: "),
         ({"client_ca": b""}, "{}/ca.crt holds no certificate"),
         ({"client_ca": PAIR.key}, "{}/ca.crt holds no certificate"),
         ({"client_ca": AUTHORITY.cert + OTHER.cert[:-40]}, "a certificate in {}/ca.crt is broken"),

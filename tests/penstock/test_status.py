@@ -321,6 +321,27 @@ def test_trouble_of_the_program_itself(server, trouble, line):
     assert line == list(as_text(troubled, colour=False))[1]
 
 
+def test_identity_of_an_envoy(server):
+    """An Envoy that proved who it is stands there with its name."""
+    found = Client(f"127.0.0.1:{server.admin_port}").look()
+    proxy = dict(found.status["proxies"][0])
+    envoy = {
+        "node": "edge-1",
+        "agent": "envoy 1.40.0",
+        "peer": "ipv4:10.0.0.1:1",
+        "protocol": "delta",
+        "identity": "spiffe://trust/\x1b[1medge",
+        "served": True,
+        "types": {},
+    }
+    status = {**found.status, "proxies": [{**proxy, "envoys": [envoy]}]}
+
+    lines = list(as_text(replace(found, status=status), colour=False))
+
+    assert any("from ipv4:10.0.0.1:1, as spiffe://trust/" in line for line in lines)
+    assert not any("\x1b" in line for line in lines)
+
+
 def test_nobody_there():
     """Without a server there is one sentence with the option, and an exit code of its own."""
     url = f"http://127.0.0.1:{free_port()}"

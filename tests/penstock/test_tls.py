@@ -322,25 +322,28 @@ async def test_rules_decide_by_the_proxy_that_a_node_is(serving, protocol, pair,
     }
     assert [] == [line for line in counts.values() if line not in metrics]
     assert [reason] * bool(reason) == [event["reason"] for event in denials]
+    opened = [event["identity"] for event in logged if event["event"] == "stream_opened"]
+    assert [", ".join(expected_names(pair))] * (not reason) == opened
     assert all(event["identity"] and event["peer"] and event["node"] for event in denials)
 
 
+@pytest.mark.parametrize("role", ["internal-proxy", "x" * 1_000_000])
 @asynchronous
-async def test_a_role_is_a_claim_too(serving):
-    """Who claims another proxy by its role is denied as if by its cluster."""
+async def test_a_role_is_a_claim_too(serving, role):
+    """Who claims another proxy by its role is denied as if by its cluster, however long it is."""
     async with (
         serving("spiffe://cluster.local/ns/edge/sa/* = gateway-proxy") as (program, _),
         envoy_of(
             program,
             cluster="gateway-proxy",
-            metadata={"role": "gloo-system~internal-proxy"},
+            metadata={"role": f"gloo-system~{role}"},
         ) as envoy,
     ):
         await envoy.subscribe(CLUSTER)
 
         code, text = await envoy.closed()
         assert grpc.StatusCode.PERMISSION_DENIED is code
-        assert "may not ask for the proxy 'internal-proxy'" in text
+        assert f"may not ask for the proxy '{role[:128]}" in text
 
 
 class Listener:

@@ -107,3 +107,4 @@ def test_many_names_are_not_all_told():
     identity = Identity(dns=tuple(f"n{number}" for number in range(20)))
 
     assert "n0, n1, n2, n3, n4, n5, n6, n7 and 12 more" == str(identity)
+    assert f"{'n' * 512}..." == str(Identity(dns=("n" * 10_000,)))
