@@ -394,6 +394,20 @@ async def test_every_state_of_the_files_is_told_once(secret):
 
 
 @asynchronous
+async def test_news_is_told_to_grpc_once(secret):
+    """What gRPC has taken it is not given again: it would forget all its sessions each time."""
+    listener = Listener(secret)
+    assert listener.rotation._fetch() is None
+
+    for pair in (SECOND, FIRST):
+        secret.swap(pair, AUTHORITY.cert)
+        await listener.look()
+
+    assert listener.rotation._fetch() is not None
+    assert listener.rotation._fetch() is None
+
+
+@asynchronous
 async def test_content_counts_and_nothing_else(tmp_path, secret):
     """A new content is noticed in a file whose size, times and place are as before."""
     folder = tmp_path / "plain"

@@ -49,7 +49,7 @@ class Recorder(Observer):
 
 def own_name_only(identity, proxy):
     """Let a client ask for the proxy that its certificate names."""
-    if identity is not None and proxy in identity.dns:
+    if identity is not None and {proxy, f"spiffe://trust/{proxy}"} & set(identity.names):
         return None
     return Denial(reason=Reason.STRANGER, text=f"{identity} is not {proxy}")
 
@@ -245,10 +245,13 @@ async def test_rule_127_streams_of_one_connection():
         assert grpc.StatusCode.PERMISSION_DENIED is code
 
 
+@pytest.mark.parametrize(
+    "names", [{"dns": ["a\0.evil"]}, {"uris": ["spiffe://trust/a\0.evil"]}], ids=["DNS", "URI"]
+)
 @asynchronous
-async def test_rule_127_a_zero_byte_does_not_end_a_name():
+async def test_rule_127_a_zero_byte_does_not_end_a_name(names):
     """A name with a zero byte in it is not the name before that byte."""
-    pair = AUTHORITY.issue(dns=["a\0.evil"])
+    pair = AUTHORITY.issue(**names)
     async with Serving() as serving, serving.envoy(pair, cluster="a") as envoy:
         await envoy.subscribe(CLUSTER)
 
