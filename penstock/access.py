@@ -58,6 +58,8 @@ class Rule:
         pattern, equals, listed = (part.strip() for part in text.rpartition("="))
         if not equals or not pattern or not listed:
             raise ValueError(f"'{text}' is not PATTERN = PROXY[, PROXY...]")
+        if "**" in pattern:
+            raise ValueError(f"'{pattern}' has '**': a '*' stays within its segment or label")
         if "://" in pattern:
             if not _URI.fullmatch(pattern):
                 raise ValueError(f"'{pattern}' is not a URI such as spiffe://cluster.local/ns/edge")

@@ -43,6 +43,8 @@ __all__ = ["EventLog"]
 
 _MOST_FINDINGS: Final = 20
 """How many findings of one reload are logged one by one; all are in the report."""
+_LONGEST: Final = 256
+"""How many characters are logged of what a client calls itself that was denied."""
 
 
 class EventLog:
@@ -179,8 +181,9 @@ class EventLog:
             case StreamDenied(stream=stream, denial=denial):
                 self._log.warning(
                     logs.STREAM_DENIED,
-                    node=stream.node.id,
-                    proxy=stream.proxy,
+                    # A stranger's words are of any length.
+                    node=stream.node.id[:_LONGEST],
+                    proxy=stream.proxy[:_LONGEST],
                     peer=stream.peer,
                     reason=str(denial.reason),
                     **_identity(stream),

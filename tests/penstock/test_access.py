@@ -56,6 +56,8 @@ def test_rules_are_read(text, pattern, proxies):
         ("SPIFFE://a/b = p", "is not a URI"),
         ("spi*ffe://a/b = p", "is not a URI"),
         ("spiffe://a b/c = p", "is not a URI"),
+        ("spiffe://a/** = p", "'spiffe://a/**' has '**'"),
+        ("** = p", "'**' has '**'"),
         ("a.example = p,,q", "'' in 'a.example = p,,q' is not the name of a proxy"),
         ("a.example = p, *", "'*' in 'a.example = p, *' is not the name of a proxy"),
         ("a.example = p*", "'*' alone stands for all of them"),

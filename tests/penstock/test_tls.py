@@ -331,6 +331,14 @@ async def test_rules_decide_by_the_proxy_that_a_node_is(serving, protocol, pair,
 @asynchronous
 async def test_a_role_is_a_claim_too(serving, role):
     """Who claims another proxy by its role is denied as if by its cluster, however long it is."""
+    with capture_logs() as logged:
+        await _claim(serving, role)
+
+    (denied,) = (event for event in logged if event["event"] == "stream_denied")
+    assert role[:256] == denied["proxy"]
+
+
+async def _claim(serving, role):
     async with (
         serving("spiffe://cluster.local/ns/edge/sa/* = gateway-proxy") as (program, _),
         envoy_of(
