@@ -101,7 +101,7 @@ def serving(tmp_path, secret, monkeypatch):
 
 
 async def until(events, kind):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         async for event in events:
             if isinstance(event, kind):
                 return event
