@@ -99,27 +99,30 @@ def test_the_server_gets_another_certificate(actors, protocol):
     stage, other = actors.stage, Authority("other")
     with actors.control_plane() as penstock:
         old, _ = actors.envoy(penstock, protocol, "old")
-        with old, Client(stage.listener, ["/echo", "/foxtrot"]) as client:
+        with old:
             stage.wait_for(*ALL)
-            mark = client.total
-            renewed = other.server("penstock")
-            half = Pair(renewed.cert, actors.authority.server("penstock").key)
-            actors.server.swap(half, actors.authority.cert)
-            wait_until(lambda: penstock.events("certificates_broken"), "the log of half a pair")
-            new, _ = actors.envoy(penstock, protocol, "new", trusts=other)
-            with new:
-                wait_until(lambda: attempts(new) > 0, "an attempt to connect")
-                assert {"old": EDGE} == connections(penstock)
+            with Client(stage.listener, ["/echo", "/foxtrot"]) as client:
+                renewed = other.server("penstock")
+                half = Pair(renewed.cert, actors.authority.server("penstock").key)
+                actors.server.swap(half, actors.authority.cert)
+                wait_until(lambda: penstock.events("certificates_broken"), "the log of half a pair")
+                new, _ = actors.envoy(penstock, protocol, "new", trusts=other)
+                with new:
+                    wait_until(lambda: attempts(new) > 0, "an attempt to connect")
+                    assert {"old": EDGE} == connections(penstock)
 
-                actors.server.swap(renewed, actors.authority.cert)
-                wait_until(lambda: len(new.versions()) == 4, "the new Envoy to be configured")
-                assert {"old": EDGE, "new": EDGE} == connections(penstock)
-                with old.taking_update(), new.taking_update():
-                    text = (stage.config / "foxtrot" / "routes.yaml").read_text()
-                    stage.save("foxtrot/routes.yaml", text.replace("version: v1", "version: v2"))
-                assert old.versions() == new.versions()
-                assert 1 == attempts(old)
-                wait_until(lambda: client.total > mark + 100, "requests")
+                    mark = client.total
+                    actors.server.swap(renewed, actors.authority.cert)
+                    wait_until(lambda: len(new.versions()) == 4, "the new Envoy to be configured")
+                    assert {"old": EDGE, "new": EDGE} == connections(penstock)
+                    with old.taking_update(), new.taking_update():
+                        text = (stage.config / "foxtrot" / "routes.yaml").read_text()
+                        stage.save(
+                            "foxtrot/routes.yaml", text.replace("version: v1", "version: v2")
+                        )
+                    assert old.versions() == new.versions()
+                    assert 1 == attempts(old)
+                    wait_until(lambda: client.total > mark + 100, "requests")
 
         assert {} == client.failures
         assert [True] == [event["changed"] for event in penstock.events("certificates_reloaded")]
