@@ -128,12 +128,20 @@ class RealEnvoy(Process):
         return json.loads(self.get("/config_dump"))["configs"]
 
     def versions(self) -> dict[str, str]:
-        """Return the version of each cluster, listener and route configuration that came by xDS."""
+        """
+        Return the version of each cluster, listener and route configuration that came by xDS.
+
+        What is not in use yet, because it waits for something, is left out.
+        """
         found = {}
         for part in self.config_dump():
             for item in (
                 *part.get("dynamic_active_clusters", ()),
-                *(entry["active_state"] for entry in part.get("dynamic_listeners", ())),
+                *(
+                    entry["active_state"]
+                    for entry in part.get("dynamic_listeners", ())
+                    if "active_state" in entry
+                ),
                 *part.get("dynamic_route_configs", ()),
             ):
                 body = item.get("cluster") or item.get("listener") or item["route_config"]
