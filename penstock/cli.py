@@ -21,6 +21,8 @@ from penstock.errors import PenstockError
 from penstock.options import has_colours, option
 
 if TYPE_CHECKING:
+    from penstock.access import Rule
+    from penstock.certificates import TlsFiles
     from penstock.findings import Report
     from translator.pipeline import Translation
 
@@ -75,6 +77,26 @@ class _AddressType(click.ParamType[Address]):
             return Address.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class _RuleType(click.ParamType["Rule"]):
+    name = "PATTERN = PROXY,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Rule:
+        from penstock.access import Rule  # noqa: PLC0415 (see check)
+
+        try:
+            return value if isinstance(value, Rule) else Rule.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Split a variable at semicolons and line ends: a rule has spaces."""
+        rules = [rule for rule in rv.replace("\n", ";").split(";") if rule.strip()]
+        if not rules:
+            # Without a rule everybody is let in, which is hardly what was meant.
+            self.fail(f"'{rv}' holds no rule")
+        return rules
 
 
 _config = click.argument(
@@ -202,6 +224,33 @@ def translate(
     help="Where Envoys ask for their configuration.",
 )
 @option(
+    "--ads-tls-cert",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The certificate of the ADS server, with its chain, as PEM; without it there is no TLS. "
+    "The files are followed: whatever replaces them is used for new connections.",
+)
+@option(
+    "--ads-tls-key",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The private key of that certificate, as PEM.",
+)
+@option(
+    "--ads-tls-client-ca",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Whose certificates clients have to have, as PEM; without it they need none.",
+)
+@option(
+    "--ads-allow",
+    type=_RuleType(),
+    multiple=True,
+    help="Which proxies a client may ask for, by a SPIFFE id, URI or DNS name in its certificate; "
+    "* stands for any text within a part of the name, or for all proxies. May be repeated, in the "
+    "variable with semicolons. Without a rule, every client may ask for every proxy.",
+)
+@option(
     "--admin",
     type=_AddressType(),
     default="127.0.0.1:18001",
@@ -234,8 +283,13 @@ def translate(
 @click.pass_context
 def serve(
     ctx: click.Context,
+    *,
     config: Path,
     ads: Address,
+    ads_tls_cert: Path | None,
+    ads_tls_key: Path | None,
+    ads_tls_client_ca: Path | None,
+    ads_allow: tuple[Rule, ...],
     admin: Address,
     state: Path | None,
     drain_seconds: float,
@@ -251,9 +305,35 @@ def serve(
     from penstock import logs  # noqa: PLC0415 (see check)
     from penstock.serve import Options, run  # noqa: PLC0415 (grpc alone takes a while)
 
+    tls = _tls_files(ads_tls_cert, ads_tls_key, ads_tls_client_ca)
+    if ads_allow and ads_tls_client_ca is None:
+        raise click.UsageError("--ads-allow needs --ads-tls-client-ca: names have to be proven")
     logs.configure(form=log_format, level=log_level)
-    options = Options(config=config, ads=ads, admin=admin, state=state, drain_seconds=drain_seconds)
+    options = Options(
+        config=config,
+        ads=ads,
+        admin=admin,
+        state=state,
+        drain_seconds=drain_seconds,
+        tls=tls,
+        allow=ads_allow,
+    )
     ctx.exit(run(options))
+
+
+def _tls_files(cert: Path | None, key: Path | None, client_ca: Path | None) -> TlsFiles | None:
+    from penstock.certificates import TlsFiles  # noqa: PLC0415 (see check)
+
+    if cert is not None and key is not None:
+        return TlsFiles(cert=cert, key=key, client_ca=client_ca)
+    if cert is None and key is None and client_ca is None:
+        return None
+    given, missing = (
+        ("--ads-tls-cert", "--ads-tls-key")
+        if cert is not None
+        else ("--ads-tls-key" if key is not None else "--ads-tls-client-ca", "--ads-tls-cert")
+    )
+    raise click.UsageError(f"{given} needs {missing}")
 
 
 def _translate(config: Path) -> tuple[Report, Translation]:

@@ -12,12 +12,14 @@ and caught at the controller and the command line only.
     │   ├── StateInUse          another control plane saves at the same place
     │   └── StateUnwritable     the disk or the directory does not take it
     ├── ListenError         an address that cannot be served on
+    ├── CertificateError    a file for TLS that cannot be used
     └── ServerUnreachable   a running server that was asked does not answer
 """
 
 from __future__ import annotations
 
 __all__ = [
+    "CertificateError",
     "ListenError",
     "PenstockError",
     "ServerUnreachable",
@@ -60,6 +62,10 @@ class StateUnwritable(StateError):  # noqa: N818 (likewise)
 
 class ListenError(PenstockError):
     """An address that cannot be served on."""
+
+
+class CertificateError(PenstockError):
+    """A certificate, a key or an authority that TLS cannot use."""
 
 
 class ServerUnreachable(PenstockError):  # noqa: N818 (likewise)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from penstock import logs
 from penstock.events import (
+    CertificatesBroken,
+    CertificatesReloaded,
     ProxyConverged,
     ProxyHeld,
     ProxyPublished,
@@ -18,6 +20,7 @@ from penstock.events import (
     StateSaved,
     StateUnwritable,
     StreamClosed,
+    StreamDenied,
     StreamOpened,
     StreamRefused,
     TranslationFailed,
@@ -26,6 +29,7 @@ from penstock.events import (
     UpdateSent,
     UpdateTraced,
 )
+from penstock.moments import iso
 from translator.report import Severity
 
 if TYPE_CHECKING:
@@ -34,11 +38,14 @@ if TYPE_CHECKING:
     from penstock.events import Event
     from penstock.state import Finding
     from translator.report import Position
+    from xds.observer import StreamInfo
 
 __all__ = ["EventLog"]
 
 _MOST_FINDINGS: Final = 20
 """How many findings of one reload are logged one by one; all are in the report."""
+_LONGEST: Final = 256
+"""How many characters are logged of what a client calls itself that was denied."""
 
 
 class EventLog:
@@ -73,14 +80,14 @@ class EventLog:
                 self._proxy(event)
             case ReloadFinished():
                 self._reloaded(event)
-            case StreamOpened() | StreamClosed() | StreamRefused():
+            case StreamOpened() | StreamClosed() | StreamRefused() | StreamDenied():
                 self._stream(event)
             case UpdateSent() | UpdateAccepted() | UpdateRejected() | UpdateTraced():
                 self._update(event)
             case StateLoaded() | StateDamaged() | StateSaved() | StateUnwritable():
                 self._state(event)
             case _:
-                pass
+                self._certificates(event)
 
     def _proxy(self, event: ProxyPublished | ProxyConverged | ProxyHeld | ProxyReleased) -> None:
         match event:
@@ -136,7 +143,20 @@ class EventLog:
                     logs.STATE_UNWRITABLE, directory=saving.directory, reason=saving.problem
                 )
 
-    def _stream(self, event: StreamOpened | StreamClosed | StreamRefused) -> None:
+    def _certificates(self, event: Event) -> None:
+        match event:
+            case CertificatesReloaded(not_after=expires):
+                self._log.info(
+                    logs.CERTIFICATES_RELOADED, changed=event.changed, expires=iso(expires)
+                )
+            case CertificatesBroken(not_after=expires):
+                self._log.error(
+                    logs.CERTIFICATES_BROKEN, reason=event.reason, in_use_expires=iso(expires)
+                )
+            case _:
+                pass
+
+    def _stream(self, event: StreamOpened | StreamClosed | StreamRefused | StreamDenied) -> None:
         match event:
             case StreamOpened(stream=stream):
                 self._log.info(
@@ -147,6 +167,7 @@ class EventLog:
                     peer=stream.peer,
                     envoy=stream.node.version,
                     stream=stream.id,
+                    **_identity(stream),
                 )
             case StreamClosed(stream=stream):
                 self._log.info(
@@ -158,6 +179,16 @@ class EventLog:
                 )
             case StreamRefused():
                 self._log.warning(logs.STREAM_REFUSED, peer=event.peer, reason=event.reason)
+            case StreamDenied(stream=stream, denial=denial):
+                self._log.warning(
+                    logs.STREAM_DENIED,
+                    # A stranger's words are of any length.
+                    node=stream.node.id[:_LONGEST],
+                    proxy=stream.proxy[:_LONGEST],
+                    peer=stream.peer,
+                    reason=str(denial.reason),
+                    **_identity(stream),
+                )
 
     def _update(self, event: UpdateSent | UpdateAccepted | UpdateRejected | UpdateTraced) -> None:
         if isinstance(event, UpdateTraced):
@@ -228,3 +259,8 @@ class EventLog:
             )
         if len(findings) > _MOST_FINDINGS:
             self._log.warning(logs.FINDINGS_OMITTED, of=name, count=len(findings) - _MOST_FINDINGS)
+
+
+def _identity(stream: StreamInfo) -> dict[str, str]:
+    """Tell whose certificate it was, if there was one."""
+    return {} if stream.identity is None else {"identity": str(stream.identity)}

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from penstock.state import Finding, Publication, Reload, Saving
     from translator.ir import Source
     from translator.policy import Refusal
     from translator.report import Diagnostic
+    from xds.identity import Denial
     from xds.observer import StreamInfo
     from xds.stream import RequestKind
 
 __all__ = [
+    "CertificatesBroken",
+    "CertificatesReloaded",
     "Event",
     "ProxyConverged",
     "ProxyHeld",
@@ -34,6 +38,7 @@ __all__ = [
     "StateSaved",
     "StateUnwritable",
     "StreamClosed",
+    "StreamDenied",
     "StreamOpened",
     "StreamRefused",
     "TranslationFailed",
@@ -194,6 +199,33 @@ class StreamRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamDenied:
+    """An Envoy asked for a proxy that its certificate does not entitle it to."""
+
+    stream: StreamInfo
+    denial: Denial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificatesReloaded:
+    """The server's TLS files were replaced or repaired, and are in use."""
+
+    not_after: datetime
+    """When the server's certificate expires."""
+    changed: bool
+    """Whether they differ from what was in use; if not, a broken replacement was taken back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificatesBroken:
+    """The server's TLS files were replaced by what cannot be used; the last good ones are."""
+
+    reason: str
+    not_after: datetime
+    """When the certificate in use expires."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRequested:
     """An Envoy asked or answered something."""
 
@@ -270,6 +302,9 @@ Event: TypeAlias = (
     | StreamOpened
     | StreamClosed
     | StreamRefused
+    | StreamDenied
+    | CertificatesReloaded
+    | CertificatesBroken
     | UpdateRequested
     | UpdateSent
     | UpdateAccepted

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from penstock.state import State
+    from penstock.tls import TlsState
     from xds.observer import StreamStatus
 
 __all__ = ["Measures", "type_label"]
@@ -38,10 +39,12 @@ class Measures:
         state: Callable[[], State],
         streams: Callable[[], Sequence[StreamStatus]],
         now: Callable[[], datetime],
+        tls: Callable[[], TlsState | None] = lambda: None,
     ) -> None:
         self._state = state
         self._streams = streams
         self._now = now
+        self._tls = tls
 
     def collect(self) -> Iterator[Metric]:
         """Measure everything."""
@@ -57,6 +60,7 @@ class Measures:
                 "Whether what is served could be saved for the next start.",
                 {(): not state.saving.problem},
             )
+        yield from _tls(self._tls())
         yield _gauge(
             "config_findings",
             "What is wrong with the resources.",
@@ -162,6 +166,21 @@ class Measures:
             "type",
             "standing",
         )
+
+
+def _tls(tls: TlsState | None) -> Iterator[Metric]:
+    if tls is None:
+        return
+    yield _gauge(
+        "tls_certificate_expiry_seconds",
+        "When the ADS server's certificate expires, in seconds since 1970.",
+        {(): tls.not_after.timestamp()},
+    )
+    yield _gauge(
+        "tls_files_usable",
+        "Whether the ADS server's TLS files can be used; if not, the last good ones are.",
+        {(): not tls.problem},
+    )
 
 
 def _gauge(

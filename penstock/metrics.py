@@ -19,10 +19,13 @@ from prometheus_client import (
 )
 
 from penstock.events import (
+    CertificatesBroken,
+    CertificatesReloaded,
     ProxyConverged,
     ReloadFinished,
     StateSaved,
     StateUnwritable,
+    StreamDenied,
     UpdateAccepted,
     UpdateRejected,
     UpdateRequested,
@@ -30,6 +33,7 @@ from penstock.events import (
 )
 from penstock.measures import type_label
 from penstock.state import Result
+from xds.identity import Reason
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -105,10 +109,27 @@ class Metrics:
             buckets=_FAST,
             registry=registry,
         )
+        self._denials = Counter(
+            "penstock_xds_streams_denied",
+            "Streams that a client's certificate did not entitle it to, by reason: anonymous, "
+            "stranger, other_proxy or expired.",
+            ["reason"],
+            registry=registry,
+        )
+        self._rotations = Counter(
+            "penstock_tls_reloads",
+            "Replacements of the server's TLS files by result: loaded or failed.",
+            ["result"],
+            registry=registry,
+        )
         for result in Result:  # so that a rate is right from the first one on
             self._reloads.labels(result)
         for outcome in ("written", "unchanged", "failed"):
             self._saves.labels(outcome)
+        for reason in Reason:
+            self._denials.labels(reason)
+        for rotated in ("loaded", "failed"):
+            self._rotations.labels(rotated)
 
     def take(self, event: Event) -> None:
         """Count an event."""
@@ -133,6 +154,17 @@ class Metrics:
                 self._nacks.labels(type_label(event.type_url)).inc()
             case ProxyConverged():
                 self._propagation.observe(event.seconds)
+            case _:
+                self._take_trust(event)
+
+    def _take_trust(self, event: Event) -> None:
+        match event:
+            case StreamDenied():
+                self._denials.labels(event.denial.reason).inc()
+            case CertificatesReloaded():
+                self._rotations.labels("loaded").inc()
+            case CertificatesBroken():
+                self._rotations.labels("failed").inc()
             case _:
                 pass
 

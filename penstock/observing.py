@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from penstock.events import (
     StreamClosed,
+    StreamDenied,
     StreamOpened,
     StreamRefused,
     UpdateAccepted,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from penstock.feed import Feed
+    from xds.identity import Denial
     from xds.observer import StreamInfo
     from xds.stream import RequestKind
 
@@ -47,6 +49,10 @@ class StreamObserver(Observer):
     def stream_refused(self, peer: str, reason: str) -> None:
         """Pass it on."""
         self._feed.publish(StreamRefused(peer=peer, reason=reason))
+
+    def stream_denied(self, stream: StreamInfo, denial: Denial) -> None:
+        """Pass it on."""
+        self._feed.publish(StreamDenied(stream=stream, denial=denial))
 
     def request_received(self, stream: StreamInfo, type_url: str, kind: RequestKind) -> None:
         """Pass it on."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from penstock import logs, version
+from penstock.access import Access
 from penstock.address import Address
 from penstock.admin import AdminServer, application
 from penstock.connections import Connections
@@ -29,6 +30,7 @@ from penstock.observing import StreamObserver
 from penstock.sources.folder import FolderSource
 from penstock.status import View
 from penstock.store import Store
+from penstock.tls import Rotation
 from xds.cache import SnapshotCache
 from xds.server import AdsServer
 
@@ -37,7 +39,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    import grpc
+
+    from penstock.access import Rule
+    from penstock.certificates import TlsFiles
     from penstock.feed import Subscription
+    from penstock.tls import TlsState
     from xds.discovery import Node
 
 __all__ = ["DEFAULT_PROXY", "Options", "Program", "proxy_of", "run", "running"]
@@ -62,6 +69,10 @@ class Options:
     """Where to keep what is served for the next start; None if it is not kept."""
     drain_seconds: float = 5.0
     """How long the streams may take to end."""
+    tls: TlsFiles | None = None
+    """What the ADS server proves itself with; None if it has no TLS."""
+    allow: tuple[Rule, ...] = ()
+    """Which client may ask for which proxies; empty if all of them may ask for all."""
 
 
 class Program:
@@ -118,6 +129,7 @@ async def running(options: Options) -> AsyncIterator[Program]:
         SourceError: There are no resources to start with.
         StateInUse: The state directory belongs to another process.
         ListenError: An address cannot be listened on.
+        CertificateError: A file for TLS cannot be used.
     """
     store = Store.open(options.state) if options.state is not None else None
     with contextlib.closing(store) if store is not None else contextlib.nullcontext():
@@ -129,6 +141,11 @@ async def running(options: Options) -> AsyncIterator[Program]:
 async def _running(options: Options, store: Store | None) -> AsyncIterator[Program]:
     ending = False
     feed = Feed()
+    rotation = Rotation(options.tls, feed, _now) if options.tls is not None else None
+
+    def tls() -> TlsState | None:
+        return rotation.state if rotation is not None else None
+
     cache = SnapshotCache()
     judge = Judge(cache, _now)
     detective = Detective(judge, cache, feed)
@@ -143,10 +160,13 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
         cache,
         proxy_of=lambda node: proxy_of(node, controller.state.proxies),
         observer=StreamObserver(feed, time.monotonic),
+        authorize=Access(options.allow, _now),
         identifier=f"penstock/{version()}",
     )
     connections = Connections(_now)
-    metrics = Metrics(Measures(state=lambda: controller.state, streams=server.streams, now=_now))
+    metrics = Metrics(
+        Measures(state=lambda: controller.state, streams=server.streams, now=_now, tls=tls)
+    )
     view = View(
         source=controller.source,
         state=lambda: controller.state,
@@ -155,6 +175,7 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
         started=_now(),
         now=_now,
         ending=lambda: ending,
+        tls=tls,
     )
     for listener in (
         detective.take,
@@ -170,7 +191,7 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
     if not await controller.restore():
         await controller.start()
     with contextlib.closing(options.admin.listen("--admin")) as admin_socket:
-        ads = await _start(server, options.ads)
+        ads = await _start(server, options.ads, rotation.credentials() if rotation else None)
         admin = Address(options.admin.host, admin_socket.getsockname()[1])
         for name, address in (("ads", ads), ("admin", admin)):
             _log.info(logs.SERVER_BOUND, server=name, host=address.host, port=address.port)
@@ -179,8 +200,12 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(admin_server.serve())
-                following = tasks.create_task(controller.run())
-                investigating = tasks.create_task(detective.run())
+                following = [
+                    tasks.create_task(controller.run()),
+                    tasks.create_task(detective.run()),
+                ]
+                if rotation is not None:
+                    following.append(tasks.create_task(rotation.run()))
                 try:
                     yield program
                 finally:
@@ -188,8 +213,8 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
                     streams = len(server.streams())
                     await server.drain(options.drain_seconds)
                     _log.info(logs.STREAMS_DRAINED, streams=streams)
-                    following.cancel()
-                    investigating.cancel()
+                    for task in following:
+                        task.cancel()
                     admin_server.stop()
         except BaseExceptionGroup as group:
             # What went wrong inside the context is no group to whoever opened it.
@@ -229,12 +254,14 @@ async def _serve(options: Options) -> int:
     return 0
 
 
-async def _start(server: AdsServer, address: Address) -> Address:
+async def _start(
+    server: AdsServer, address: Address, credentials: grpc.ServerCredentials | None
+) -> Address:
     if address.port:
         # gRPC does not tell why an address cannot be had; the system does.
         address.listen("--ads").close()
     try:
-        port = await server.start(str(address))
+        port = await server.start(str(address), credentials)
     except OSError as error:
         raise ListenError(f"{error}; see --ads") from error
     return Address(address.host, port)

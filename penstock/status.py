@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.connections import Connections
     from penstock.sources import Source
     from penstock.state import Publication, State
+    from penstock.tls import TlsState
     from translator import ir
     from translator.pipeline import Translation
     from translator.policy import Served
@@ -42,6 +43,7 @@ class View:
     started: datetime
     now: Callable[[], datetime]
     ending: Callable[[], bool]
+    tls: Callable[[], TlsState | None] = lambda: None
 
     def reason_not_ready(self) -> str:
         """Say why an Envoy had better ask somebody else; empty if it need not."""
@@ -78,6 +80,7 @@ class View:
                 "writable": not state.saving.problem,
                 "reason": state.saving.problem,
             },
+            "tls": _tls(self.tls()),
             "generation": state.generation,
             "reload": state.reload
             and {
@@ -168,6 +171,7 @@ class View:
             "cluster": stream.node.cluster,
             "agent": f"{stream.node.user_agent} {stream.node.version}".strip(),
             "peer": stream.peer,
+            "identity": None if stream.identity is None else str(stream.identity),
             "protocol": stream.protocol,
             "connected": iso(datetime.fromtimestamp(stream.connected_at, UTC)),
             "served": status.served,
@@ -209,6 +213,18 @@ def _publication(publication: Publication | None) -> Mapping[str, object]:
             }
             for type_url in snapshot.types()
         },
+    }
+
+
+def _tls(tls: TlsState | None) -> Mapping[str, object] | None:
+    if tls is None:
+        return None
+    return {
+        "client_certificates": tls.mutual,
+        "expires": iso(tls.not_after),
+        "usable": not tls.problem,
+        "reason": tls.problem,
+        "since": tls.since and iso(tls.since),
     }
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xds.discovery import Node
+    from xds.identity import Denial, Identity
     from xds.stream import RequestKind, TypeState
 
 
@@ -28,6 +29,8 @@ class StreamInfo:
     """The client's address, as gRPC writes it."""
     connected_at: float
     """When the stream began, in seconds since 1970."""
+    identity: Identity | None = None
+    """The client by its certificate; None if it showed none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,9 @@ class Observer:
 
     def stream_refused(self, peer: str, reason: str) -> None:
         """Note that a stream was ended before it was served."""
+
+    def stream_denied(self, stream: StreamInfo, denial: Denial) -> None:
+        """Note that a client asked for a proxy that it may not have; it was served nothing."""
 
     def request_received(self, stream: StreamInfo, type_url: str, kind: RequestKind) -> None:
         """Note a request."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import grpc
 
 from xds.discovery import control_plane
+from xds.identity import Identity, anybody
 from xds.observer import Observer, StreamInfo
 from xds.session import Session, StreamEnd, parse
 
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
     from xds.cache import SnapshotCache
     from xds.discovery import Node
+    from xds.identity import Authorizer
     from xds.observer import StreamStatus
 
 _SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _UNAVAILABLE: Final = grpc.StatusCode.UNAVAILABLE
 _INVALID: Final = grpc.StatusCode.INVALID_ARGUMENT
+_DENIED: Final = grpc.StatusCode.PERMISSION_DENIED
 
 _OPTIONS: Final = (
     # A state-of-the-world client repeats all names it wants in each request.
@@ -60,6 +63,7 @@ class AdsServer:
         *,
         proxy_of: Callable[[Node], str],
         observer: Observer | None = None,
+        authorize: Authorizer = anybody,
         identifier: str,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
@@ -72,6 +76,7 @@ class AdsServer:
             proxy_of: Tells which proxy a client is. It need not have a snapshot: such a client is
                 kept waiting in silence.
             observer: Is told what happens.
+            authorize: Tells whether a client may ask for the proxy that it says it is.
             identifier: What clients are told they are served by.
             clock: Tells the time for deadlines, in seconds; never goes back.
             wall_clock: Tells the time for people, in seconds since 1970.
@@ -79,6 +84,7 @@ class AdsServer:
         self._cache = cache
         self._proxy_of = proxy_of
         self._observer = observer or Observer()
+        self._authorize = authorize
         self._control_plane = control_plane(identifier)
         self._clock = clock
         self._wall_clock = wall_clock
@@ -87,12 +93,14 @@ class AdsServer:
         self._draining = False
         self._server: grpc.aio.Server | None = None
 
-    async def start(self, address: str) -> int:
+    async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
         """
         Listen, and return the port.
 
         Args:
             address: `host:port`; port 0 lets the system choose.
+            credentials: What the server proves itself with, and asks of clients; without, there is
+                no TLS.
 
         Raises:
             OSError: The address cannot be listened on.
@@ -104,7 +112,11 @@ class AdsServer:
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
         try:
-            port: int = server.add_insecure_port(address)
+            port: int = (
+                server.add_insecure_port(address)
+                if credentials is None
+                else server.add_secure_port(address, credentials)
+            )
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}: it is taken or not ours") from error
         await server.start()
@@ -158,11 +170,15 @@ class AdsServer:
         try:
             self._admit()
             request, node = parse(protocol, await context.read())
-            info = self._introduce(protocol, node, context.peer())
+            info = self._introduce(protocol, node, context)
             self._admit()
         except StreamEnd as refusal:
             self._observer.stream_refused(context.peer(), refusal.reason)
             return refusal
+        denial = self._authorize(info.identity, info.proxy)
+        if denial is not None:
+            self._observer.stream_denied(info, denial)
+            return StreamEnd(denial.text, _DENIED)
         session = Session(
             info,
             context,
@@ -187,7 +203,10 @@ class AdsServer:
             raise StreamEnd("the configuration has not been read yet", _UNAVAILABLE)
 
     def _introduce(
-        self, protocol: Literal["sotw", "delta"], node: Node | None, peer: str
+        self,
+        protocol: Literal["sotw", "delta"],
+        node: Node | None,
+        context: grpc.aio.ServicerContext[bytes, bytes],
     ) -> StreamInfo:
         """Take the node of the first request; later ones are not looked at (rules 1 to 3)."""
         if node is None or not node.id:
@@ -197,6 +216,7 @@ class AdsServer:
             node=node,
             proxy=self._proxy_of(node),
             protocol=protocol,
-            peer=peer,
+            peer=context.peer(),
             connected_at=self._wall_clock(),
+            identity=Identity.of(context.auth_context()),
         )

@@ -80,6 +80,7 @@ class FakeEnvoy:
         node: str = "envoy-1",
         cluster: str = "",
         metadata: Mapping[str, object] | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
         """
         Prepare a client.
@@ -90,6 +91,8 @@ class FakeEnvoy:
             node: The node's id; empty to introduce nobody.
             cluster: The node's cluster.
             metadata: The node's metadata, as plain values.
+            credentials: What it trusts, and proves itself with, if the server has TLS. The name
+                that the server has to prove is `localhost`.
         """
         self._protocol = protocol
         self._node: object = {
@@ -98,10 +101,13 @@ class FakeEnvoy:
             "user_agent_name": "fake",
             "metadata": messages.struct(metadata or {}),
         }
-        channel: Any = grpc.aio.insecure_channel(
-            f"127.0.0.1:{port}",
-            options=[("grpc.max_receive_message_length", -1)],  # as Envoy does
-        )
+        options: Any = [("grpc.max_receive_message_length", -1)]  # as Envoy does
+        channel: Any
+        if credentials is None:
+            channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options)
+        else:
+            options.append(("grpc.ssl_target_name_override", "localhost"))
+            channel = grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials, options=options)
         # Any: the type stubs of grpc do not know the defaults of its asyncio side.
         self._channel = channel
         method: Any = self._channel.stream_stream(

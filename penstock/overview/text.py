@@ -43,6 +43,7 @@ def is_healthy(overview: Overview) -> bool:
         status["ready"]
         and status["source"]["readable"]
         and not (status["state"] and status["state"]["reason"])
+        and not (status.get("tls") and status["tls"]["reason"])
         and not overview.reports["summary"]["errors"]
         and not any(proxy["held"] for proxy in status["proxies"])
         and all(
@@ -101,6 +102,10 @@ class _Text:
         state = status["state"]
         if state and state["reason"]:
             yield self._bad(f"what is served is not kept for a restart: {visible(state['reason'])}")
+        tls = status.get("tls")  # an older server has none
+        if tls and not tls["usable"]:
+            since = self._clock(tls["since"])
+            yield self._bad(f"TLS files broken since {since}: {visible(tls['reason'])}")
         if not status["ready"]:
             yield self._bad("not ready: nobody is served")
 
@@ -149,6 +154,8 @@ class _Text:
 
     def _envoy(self, envoy: Mapping[str, Any]) -> Iterator[str]:
         about = [envoy["agent"], envoy["protocol"], f"from {envoy['peer']}"]
+        if envoy.get("identity"):
+            about.append(f"as {envoy['identity']}")
         facts = visible(", ".join(fact for fact in about if fact))
         state = self._standing(_standing(envoy)) if envoy["served"] else self._bad("UNSERVED")
         yield f"  Envoy {visible(envoy['node'] or '?')}  {state}  {facts}"

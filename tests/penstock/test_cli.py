@@ -355,3 +355,74 @@ def test_any_text_can_be_printed(here):
 
     assert 1 == result.returncode
     assert "/échö-\\u4e16\\u754c".encode("latin-1") in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"cert": "x"}, "--ads-tls-cert needs --ads-tls-key"),
+        ({"key": "x"}, "--ads-tls-key needs --ads-tls-cert"),
+        ({"client-ca": "x"}, "--ads-tls-client-ca needs --ads-tls-cert"),
+        ({"key": "x", "client-ca": "x"}, "--ads-tls-key needs --ads-tls-cert"),
+        ({"cert": "x", "client-ca": "x"}, "--ads-tls-cert needs --ads-tls-key"),
+        ({"cert": "x", "key": "y"}, "cannot read x: no such file or directory; see --ads-tls-cert"),
+    ],
+)
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_tls_options_that_do_not_fit_together(here, options, words, by_variable):
+    """Half of a pair, and a file that is not there, are an error before anything is served."""
+    put("config/app.yaml", GOOD)
+    if by_variable:
+        names = {name: f"PENSTOCK_ADS_TLS_{name.replace('-', '_').upper()}" for name in options}
+        result = run("serve", env={names[name]: value for name, value in options.items()})
+    else:
+        arguments = [(f"--ads-tls-{name}", value) for name, value in options.items()]
+        result = run("serve", *(each for pair in arguments for each in pair))
+
+    assert 2 == result.exit_code
+    assert words in result.output
+
+
+TLS = ("--ads-tls-cert", "c", "--ads-tls-key", "k")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "words"),
+    [
+        ([*TLS, "--ads-allow", "a.example = p"], {}, "--ads-allow needs --ads-tls-client-ca"),
+        (["--ads-allow", "a.example = p"], {}, "--ads-allow needs --ads-tls-client-ca"),
+        (TLS, {"PENSTOCK_ADS_ALLOW": "a.example = p"}, "--ads-allow needs --ads-tls-client-ca"),
+        (["--ads-allow", "a.example"], {}, "'a.example' is not PATTERN = PROXY[, PROXY...]"),
+        (
+            [],
+            {"PENSTOCK_ADS_ALLOW": "a.example = p; b example = q"},
+            "'b example' is neither a DNS name nor a URI with '://'",
+        ),
+        ([], {"PENSTOCK_ADS_ALLOW": " ; "}, "' ; ' holds no rule"),
+    ],
+)
+def test_rules_for_clients_that_cannot_be_kept(here, arguments, env, words):
+    """A rule that is none, or that nobody's certificate could be held against, is an error."""
+    put("config/app.yaml", GOOD)
+
+    result = run("serve", *arguments, env=env)
+
+    assert 2 == result.exit_code
+    assert words in result.output
+
+
+def test_rules_for_clients_are_read_from_both_places(here, monkeypatch):
+    """Rules come one by one from the option, or all of them from its variable."""
+    from penstock import serve
+
+    seen = []
+    monkeypatch.setattr(serve, "run", lambda options: seen.append(options) or 0)
+    mutual = [*TLS, "--ads-tls-client-ca", "ca"]
+    rules = ["spiffe://a/* = p, q", "*.example = *"]
+
+    by_option = run("serve", *mutual, "--ads-allow", rules[0], "--ads-allow", rules[1])
+    by_variable = run("serve", *mutual, env={"PENSTOCK_ADS_ALLOW": f"{rules[0]};\n {rules[1]};"})
+
+    assert [0, 0] == [by_option.exit_code, by_variable.exit_code]
+    assert [rules, rules] == [[str(rule) for rule in options.allow] for options in seen]
+    assert Path("ca") == seen[0].tls.client_ca

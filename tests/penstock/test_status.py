@@ -299,6 +299,16 @@ def test_a_lost_source_is_told(config, server):
             "what is served is not kept for a restart: s: disk full",
         ),
         ({"ready": False}, "not ready: nobody is served"),
+        (
+            {
+                "tls": {
+                    "usable": False,
+                    "reason": "tls.crt expired",
+                    "since": "2026-01-02T03:04:05.000Z",
+                }
+            },
+            "TLS files broken since 2026-01-02 03:04:05Z: tls.crt expired",
+        ),
         ({}, ""),
     ],
 )
@@ -309,6 +319,27 @@ def test_trouble_of_the_program_itself(server, trouble, line):
 
     assert bool(trouble) != is_healthy(troubled)
     assert line == list(as_text(troubled, colour=False))[1]
+
+
+def test_identity_of_an_envoy(server):
+    """An Envoy that proved who it is stands there with its name."""
+    found = Client(f"127.0.0.1:{server.admin_port}").look()
+    proxy = dict(found.status["proxies"][0])
+    envoy = {
+        "node": "edge-1",
+        "agent": "envoy 1.40.0",
+        "peer": "ipv4:10.0.0.1:1",
+        "protocol": "delta",
+        "identity": "spiffe://trust/\x1b[1medge",
+        "served": True,
+        "types": {},
+    }
+    status = {**found.status, "proxies": [{**proxy, "envoys": [envoy]}]}
+
+    lines = list(as_text(replace(found, status=status), colour=False))
+
+    assert any("from ipv4:10.0.0.1:1, as spiffe://trust/" in line for line in lines)
+    assert not any("\x1b" in line for line in lines)
 
 
 def test_nobody_there():

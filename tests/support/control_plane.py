@@ -10,6 +10,7 @@ from support.processes import Process
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -22,10 +23,16 @@ class ControlPlane(Process):
         folder: Where its log goes.
         ads_port: A port that it had before, so that an Envoy finds it again after a restart.
         state: Where it keeps what was good last; nowhere if None.
+        options: More options of the command line.
     """
 
     def __init__(
-        self, config: Path, folder: Path, ads_port: int = 0, state: Path | None = None
+        self,
+        config: Path,
+        folder: Path,
+        ads_port: int = 0,
+        state: Path | None = None,
+        options: Sequence[object] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(
@@ -34,6 +41,7 @@ class ControlPlane(Process):
                 *("--ads", f"127.0.0.1:{ads_port}"),
                 *("--admin", "127.0.0.1:0"),
                 *(("--state", state) if state is not None else ()),
+                *options,
             ],
             folder / "penstock.log",
         )

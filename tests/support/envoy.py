@@ -19,9 +19,10 @@ ROOT = Path(__file__).parents[2]
 Protocol = Literal["sotw", "delta"]
 
 
-def bootstrap(protocol: Protocol, ads_port: int) -> str:
+def bootstrap(protocol: Protocol, ads_port: int, *, tls: bool = False) -> str:
     """Return the shipped bootstrap; only ports differ, the admin's is left to the system."""
-    document = yaml.safe_load((ROOT / "envoy" / f"bootstrap-{protocol}.yaml").read_text())
+    name = f"bootstrap-{protocol}-tls.yaml" if tls else f"bootstrap-{protocol}.yaml"
+    document = yaml.safe_load((ROOT / "envoy" / name).read_text())
     document["admin"]["address"]["socket_address"]["port_value"] = 0
     (cluster,) = document["static_resources"]["clusters"]
     (endpoint,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
@@ -29,19 +30,36 @@ def bootstrap(protocol: Protocol, ads_port: int) -> str:
     return yaml.safe_dump(document)
 
 
+def moved(text: str, folder: Path, certificates: Path) -> str:
+    """Return a shipped file with the paths that the files of this test have."""
+    return text.replace("/etc/envoy-tls", str(certificates)).replace("/etc/envoy", str(folder))
+
+
 class RealEnvoy(Process):
     """
     An Envoy with the shipped bootstrap, and what its admin says.
 
-    One worker, no hot restart, no id shared with another Envoy on this machine.
+    One worker, no hot restart, no id shared with another Envoy on this machine. With a folder of
+    certificates it has the shipped bootstrap for TLS.
     """
 
     def __init__(
-        self, folder: Path, protocol: Protocol, ads_port: int, node: str = "test", **options
+        self,
+        folder: Path,
+        protocol: Protocol,
+        ads_port: int,
+        node: str = "test",
+        certificates: Path | None = None,
+        **options,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "bootstrap.yaml"
-        config.write_text(bootstrap(protocol, ads_port))
+        text = bootstrap(protocol, ads_port, tls=certificates is not None)
+        if certificates is not None:
+            text = moved(text, folder, certificates)
+            for path in (ROOT / "envoy").glob("sds-*.yaml"):
+                (folder / path.name).write_text(moved(path.read_text(), folder, certificates))
+        config.write_text(text)
         self._address = folder / "admin-address"
         super().__init__(
             [
@@ -110,12 +128,20 @@ class RealEnvoy(Process):
         return json.loads(self.get("/config_dump"))["configs"]
 
     def versions(self) -> dict[str, str]:
-        """Return the version of each cluster, listener and route configuration that came by xDS."""
+        """
+        Return the version of each cluster, listener and route configuration that came by xDS.
+
+        What is not in use yet, because it waits for something, is left out.
+        """
         found = {}
         for part in self.config_dump():
             for item in (
                 *part.get("dynamic_active_clusters", ()),
-                *(entry["active_state"] for entry in part.get("dynamic_listeners", ())),
+                *(
+                    entry["active_state"]
+                    for entry in part.get("dynamic_listeners", ())
+                    if "active_state" in entry
+                ),
                 *part.get("dynamic_route_configs", ()),
             ):
                 body = item.get("cluster") or item.get("listener") or item["route_config"]
