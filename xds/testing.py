@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -173,9 +172,8 @@ class FakeEnvoy:
         await self._answer(response.type_url, response.nonce, error={"code": 13, "message": text})
 
     async def send(self, payload: bytes) -> None:
-        """Send anything at all; if the server has ended the stream, `closed` tells why."""
-        with suppress(grpc.aio.AioRpcError):
-            await self._call.write(payload)
+        """Send anything at all."""
+        await self._call.write(payload)
 
     async def expect(self, type_url: str, *, seconds: float = 5.0) -> Received:
         """
