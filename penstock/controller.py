@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
@@ -186,7 +186,8 @@ class Controller:
                     case Observation():
                         await self._observed(event)
                     case SourceOutage(error=error):
-                        self._lose(error)
+                        async with self._turn:
+                            self._lose(error)
 
     async def _follow_decisions(self, judge: Judge) -> None:
         """Translate again whenever it is known who is at fault for what an Envoy refuses."""
@@ -195,14 +196,19 @@ class Controller:
             judge.decided.clear()
             if self._newest is not None:
                 async with self._turn:
+                    outage = self.state.outage
                     await self._apply(replace(self._newest, noticed=self._monotonic()))
+                    self.state = replace(self.state, outage=outage)
 
     async def _follow_proofs(self, judge: Judge) -> None:
-        """Keep what Envoys say; not at once, for they say much at a time."""
+        """Keep what Envoys say: refusals at once, the rest soon, for they say much at a time."""
         while self._keeper is not None:
             await judge.proved.wait()
-            await asyncio.sleep(_KEEP_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_KEEP_SECONDS):
+                    await judge.refused.wait()
             judge.proved.clear()
+            judge.refused.clear()
             async with self._turn:
                 before = self.state.saving
                 saving = await asyncio.to_thread(self._keeper.save, self.state, judge.judgement())

@@ -73,6 +73,8 @@ class Judge:
         """Set when the refusals are others than before."""
         self.proved = asyncio.Event()
         """Set when there is something new to keep."""
+        self.refused = asyncio.Event()
+        """Set when that is a refusal, which must not be forgotten."""
         self.news = asyncio.Event()
         """Set when there may be something to find out, or a way to do so."""
 
@@ -200,6 +202,7 @@ class Judge:
                 self.verdicts.refuse(content, voice, event.text, now, others)
         if event.versions:
             self._refresh_all()
+            self.refused.set()
             self.proved.set()
 
     def _content(

@@ -469,3 +469,47 @@ endpoints: [{addresses: [ADDRESS]}]
             assert [] == late.refused
 
     play(tmp_path, protocol, story)
+
+
+def test_an_outage_goes_on_while_a_refusal_is_dealt_with(tmp_path):
+    """What is decided about a refusal says nothing about the source."""
+
+    async def story(scene):
+        scene.save(echo__routes=table("echo", a="bad", b="new"))
+        async with scene.control_plane():
+            scene.config.rename(scene.config.with_name("away"))
+            await scene.wait(lambda: scene.program.controller.state.outage, "the outage")
+            envoy = await scene.envoy("bad")
+            await scene.wait(lambda: scene.findings, "the finding")
+            await scene.wait(lambda: b"new" in body(envoy), "what is innocent")
+
+            assert scene.program.controller.state.outage is not None
+
+    play(tmp_path, "sotw", story)
+
+
+def test_a_refusal_is_on_disk_before_anything_follows(tmp_path):
+    """A control plane that dies right after a refusal does not send it again."""
+
+    async def story(scene):
+        scene.save(echo__routes=table("echo", a="old"))
+        async with scene.control_plane():
+            one, two = [await scene.envoy(node=node) for node in ("one", "two")]
+            for envoy in (one, two):
+                await scene.wait(lambda: b"old" in body(envoy), "the first routes")  # noqa: B023
+            one.dislikes.append(b"bad")
+            scene.save(echo__routes=table("echo", a="bad"))
+            await scene.wait(lambda: one.refused, "the refusal")
+            before = scene.program.controller.state.saving
+            await scene.wait(
+                lambda: scene.program.controller.state.saving is not before, "a save", 0.8
+            )
+            saved = {
+                path.name: path.read_bytes()
+                for path in (tmp_path / "state").rglob("*")
+                if path.is_file()
+            }
+
+            assert any(b"not to my taste" in data for data in saved.values())
+
+    play(tmp_path, "delta", story)
