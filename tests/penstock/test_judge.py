@@ -338,9 +338,14 @@ def test_the_author_is_quicker_than_the_search(tmp_path, protocol):
                 await first.ack(await first.expect(ROUTE_CONFIGURATION))
                 scene.save(echo__routes=table("echo", a="bad", b="new"))
                 await first.nack(await first.expect(ROUTE_CONFIGURATION), "no")
-                await first.expect(ROUTE_CONFIGURATION)  # half of it, left without an answer
+                half = await first.expect(ROUTE_CONFIGURATION)
+                generation = scene.program.controller.state.generation
                 scene.save(echo__routes=table("echo", a="fixed", b="new"))
-                final = await first.expect(ROUTE_CONFIGURATION, seconds=30)
+                await scene.wait(
+                    lambda: scene.program.controller.state.generation > generation, "the edit"
+                )
+                await first.ack(half)
+                final = await first.expect(ROUTE_CONFIGURATION)
 
                 assert b"fixed" in final.resources[name]
                 assert TRIAL_DOMAIN.encode() not in final.resources[name]
