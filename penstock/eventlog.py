@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from penstock import logs
+from penstock.audience import is_grpc, proxy_name
 from penstock.events import (
+    GrpcPublished,
     ProxyConverged,
     ProxyHeld,
     ProxyPublished,
@@ -68,7 +70,13 @@ class EventLog:
                 self._log.error(
                     logs.TRANSLATION_FAILED, proxy=event.proxy or None, exc_info=event.error
                 )
-            case ProxyPublished() | ProxyConverged() | ProxyHeld() | ProxyReleased():
+            case (
+                ProxyPublished()
+                | GrpcPublished()
+                | ProxyConverged()
+                | ProxyHeld()
+                | ProxyReleased()
+            ):
                 self._proxy(event)
             case ReloadFinished():
                 self._reloaded(event)
@@ -81,10 +89,20 @@ class EventLog:
             case _:
                 pass
 
-    def _proxy(self, event: ProxyPublished | ProxyConverged | ProxyHeld | ProxyReleased) -> None:
+    def _proxy(
+        self,
+        event: ProxyPublished | GrpcPublished | ProxyConverged | ProxyHeld | ProxyReleased,
+    ) -> None:
         match event:
             case ProxyPublished():
                 self._published(event)
+            case GrpcPublished():
+                self._log.info(
+                    logs.GRPC_PUBLISHED,
+                    proxy=event.proxy,
+                    version=event.snapshot.version_info,
+                    seconds=round(event.seconds, 3),
+                )
             case ProxyConverged():
                 self._log.info(
                     logs.PROXY_CONVERGED,
@@ -141,17 +159,17 @@ class EventLog:
                 self._log.info(
                     logs.STREAM_OPENED,
                     node=stream.node.id,
-                    proxy=stream.proxy,
+                    proxy=proxy_name(stream.proxy),
                     protocol=stream.protocol,
                     peer=stream.peer,
-                    envoy=stream.node.version,
+                    **{"grpc" if is_grpc(stream.proxy) else "envoy": stream.node.version},
                     stream=stream.id,
                 )
             case StreamClosed(stream=stream):
                 self._log.info(
                     logs.STREAM_CLOSED,
                     node=stream.node.id,
-                    proxy=stream.proxy,
+                    proxy=proxy_name(stream.proxy),
                     stream=stream.id,
                     reason=event.reason,
                 )
@@ -172,7 +190,7 @@ class EventLog:
             case UpdateRejected():
                 log.error(
                     logs.UPDATE_REJECTED,
-                    proxy=event.stream.proxy,
+                    proxy=proxy_name(event.stream.proxy),
                     versions=dict(event.versions),
                     text=event.text,
                 )

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from translator.ir import Source
     from translator.report import Diagnostic
     from xds.observer import StreamInfo
+    from xds.snapshot import Snapshot
     from xds.stream import RequestKind
 
 __all__ = [
     "Event",
+    "GrpcPublished",
     "ProxyConverged",
     "ProxyHeld",
     "ProxyPublished",
@@ -124,6 +126,16 @@ class ProxyPublished:
     publication: Publication
     changes: tuple[ResourceChanges, ...]
     """The types in which anything changed, sorted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrpcPublished:
+    """The gRPC clients of a proxy are served something else from now on."""
+
+    proxy: str
+    snapshot: Snapshot
+    seconds: float
+    """How long it took to make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +255,7 @@ Event: TypeAlias = (
     | StateUnwritable
     | TranslationFailed
     | ProxyPublished
+    | GrpcPublished
     | ProxyConverged
     | ProxyHeld
     | ProxyReleased

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from penstock import logs, version
 from penstock.address import Address
 from penstock.admin import AdminServer, application
+from penstock.audience import grpc_audience, is_grpc_client
 from penstock.connections import Connections
 from penstock.controller import Controller
 from penstock.convergence import Convergence
@@ -24,6 +25,7 @@ from penstock.keeper import Keeper
 from penstock.measures import Measures
 from penstock.metrics import Metrics
 from penstock.observing import StreamObserver
+from penstock.proxyless import ProxylessServing
 from penstock.sources.folder import FolderSource
 from penstock.status import View
 from penstock.store import Store
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from penstock.feed import Subscription
     from xds.discovery import Node
 
-__all__ = ["DEFAULT_PROXY", "Options", "Program", "proxy_of", "run", "running"]
+__all__ = ["DEFAULT_PROXY", "Options", "Program", "audience_of", "proxy_of", "run", "running"]
 
 DEFAULT_PROXY: Final = "gateway-proxy"
 """The proxy that an Envoy is if it does not say."""
@@ -104,6 +106,18 @@ def proxy_of(node: Node, known: Container[str]) -> str:
     return node.cluster if node.cluster in known else DEFAULT_PROXY
 
 
+def audience_of(node: Node, known: Container[str]) -> str:
+    """
+    Tell whose snapshot a client gets: that of a proxy, or of the gRPC clients in its place.
+
+    Args:
+        node: What it says of itself; see `proxy_of`.
+        known: The proxies that exist.
+    """
+    proxy = proxy_of(node, known)
+    return grpc_audience(proxy) if is_grpc_client(node) else proxy
+
+
 @contextlib.asynccontextmanager
 async def running(options: Options) -> AsyncIterator[Program]:
     """
@@ -135,10 +149,11 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
     )
     server = AdsServer(
         cache,
-        proxy_of=lambda node: proxy_of(node, controller.state.proxies),
+        proxy_of=lambda node: audience_of(node, controller.state.proxies),
         observer=StreamObserver(feed, time.monotonic),
         identifier=f"penstock/{version()}",
     )
+    grpc_clients = ProxylessServing(state=lambda: controller.state, served=cache, feed=feed)
     connections = Connections(_now)
     metrics = Metrics(Measures(state=lambda: controller.state, streams=server.streams, now=_now))
     view = View(
@@ -146,12 +161,14 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
         state=lambda: controller.state,
         streams=server.streams,
         connections=connections,
+        grpc_snapshot=grpc_clients.snapshot,
         started=_now(),
         now=_now,
         ending=lambda: ending,
     )
     for listener in (
         connections.take,
+        grpc_clients.take,
         EventLog(controller.source.locate).take,
         metrics.take,
         Convergence(feed, time.monotonic).take,
@@ -172,6 +189,7 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(admin_server.serve())
                 following = tasks.create_task(controller.run())
+                emitting = tasks.create_task(grpc_clients.run())
                 try:
                     yield program
                 finally:
@@ -180,6 +198,7 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
                     await server.drain(options.drain_seconds)
                     _log.info(logs.STREAMS_DRAINED, streams=streams)
                     following.cancel()
+                    emitting.cancel()
                     admin_server.stop()
         except BaseExceptionGroup as group:
             # What went wrong inside the context is no group to whoever opened it.

@@ -75,9 +75,7 @@ class GrpcClient(Process):
         self, folder: Path, ads_port: int, node: str = "shop", proxy: str = "gateway-proxy"
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        super().__init__(
-            [sys.executable, "-u", "-m", "support.xds_caller"], folder / f"{node}.log"
-        )
+        super().__init__([sys.executable, "-u", "-m", "support.xds_caller"], folder / f"{node}.log")
         self.bootstrap = bootstrap(ads_port, node, proxy)
         self._turn = threading.Lock()
 

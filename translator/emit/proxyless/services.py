@@ -59,20 +59,22 @@ def proxyless(proxy: ir.Proxy) -> Proxyless:
         proxy: What its Envoys are served; every route in it is valid.
     """
     divide = _Divider(proxy)
+    names = _names(proxy)
     services: list[Service] = []
     configurations: list[ir.RouteConfiguration] = []
-    for (configuration, host), names in _names(proxy).items():
-        name = f"{configuration}/{host.name}"
-        services += (Service(name=each, routes=name, source=host.source) for each in names)
-        # A client looks for its authority among the domains once more. That is the name which it
-        # dialled, unless it was told to claim another one of the same host.
-        domains = tuple(sorted({*host.domains, *names}))
-        routes = tuple(_calls(host.routes, divide))
-        configurations.append(
-            ir.RouteConfiguration(
-                name=name, virtual_hosts=(replace(host, domains=domains, routes=routes),)
-            )
-        )
+    for configuration in proxy.route_configurations:
+        for host in configuration.virtual_hosts:
+            dialled = names.get((configuration.name, host.name), ())
+            if not dialled:
+                continue
+            name = f"{configuration.name}/{host.name}"
+            services += (Service(name=each, routes=name, source=host.source) for each in dialled)
+            # A client looks for its authority among the domains once more. That is the name that
+            # it dialled, unless it was told to claim another one of the same host.
+            domains = tuple(sorted({*host.domains, *dialled}))
+            routes = tuple(_calls(host.routes, divide))
+            alone = replace(host, domains=domains, routes=routes)
+            configurations.append(ir.RouteConfiguration(name=name, virtual_hosts=(alone,)))
     return Proxyless(
         services=tuple(sorted(services, key=lambda it: it.name)),
         route_configurations=tuple(sorted(configurations, key=lambda it: it.name)),
@@ -80,9 +82,9 @@ def proxyless(proxy: ir.Proxy) -> Proxyless:
     )
 
 
-def _names(proxy: ir.Proxy) -> Mapping[tuple[str, ir.VirtualHost], list[str]]:
+def _names(proxy: ir.Proxy) -> Mapping[tuple[str, str], list[str]]:
     """
-    Find the names that lead to each virtual host, with the name of its route configuration.
+    Find the names to dial of each virtual host, by the names of its route configuration and itself.
 
     A domain is one as it is written. Without a port it is also one with the port of each listener
     that serves it, and with 80, so that a client may go on dialling what it dialled when there was
@@ -90,25 +92,24 @@ def _names(proxy: ir.Proxy) -> Mapping[tuple[str, ir.VirtualHost], list[str]]:
     different hosts for one domain, the lowest port decides about the names without it.
     """
     hosts = {each.name: each.virtual_hosts for each in proxy.route_configurations}
-    listeners = sorted(proxy.listeners, key=lambda it: (it.port, it.name))
-    owners: dict[str, tuple[str, ir.VirtualHost]] = {}
     places = [
-        (listener.port, (listener.routes, host), domain)
-        for listener in listeners
+        (domain, listener.port, (listener.routes, host.name))
+        for listener in sorted(proxy.listeners, key=lambda it: (it.port, it.name))
         for host in hosts.get(listener.routes, ())
         for domain in host.domains
         if "*" not in domain
     ]
-    bare = [place for place in places if not _HAS_PORT.fullmatch(place[2])]
-    for _, owner, domain in places:
+    bare = [place for place in places if not _HAS_PORT.fullmatch(place[0])]
+    owners: dict[str, tuple[str, str]] = {}
+    for domain, _, owner in places:
         owners.setdefault(domain, owner)
-    for port, owner, domain in bare:
+    for domain, port, owner in bare:
         owners.setdefault(f"{domain}:{port}", owner)
-    for _, owner, domain in bare:
+    for domain, _, owner in bare:
         owners.setdefault(f"{domain}:{_HTTP}", owner)
-    found: dict[tuple[str, ir.VirtualHost], list[str]] = {}
-    for each in sorted(owners):
-        found.setdefault(owners[each], []).append(each)
+    found: dict[tuple[str, str], list[str]] = {}
+    for domain in sorted(owners):
+        found.setdefault(owners[domain], []).append(domain)
     return found
 
 
