@@ -189,10 +189,14 @@ def test_rule_131_clusters():
 
 
 def test_rule_132_localities():
-    """Endpoints of one weight are a locality, which has the weight of all; each address is once."""
+    """
+    Endpoints of one weight are a locality, which has the weight of all.
+
+    Each address comes once, with the weight of all that have it.
+    """
     endpoints = (
         endpoint(1, weight=3),
-        endpoint(1, weight=5),
+        endpoint(1),
         endpoint(2),
         endpoint(3, weight=3),
         endpoint(3, weight=3, port=81),
@@ -203,7 +207,8 @@ def test_rule_132_localities():
 
     assert [
         (1, "weight-1", [("10.0.0.2", 80)]),
-        (9, "weight-3", [("10.0.0.1", 80), ("10.0.0.3", 80), ("10.0.0.3", 81)]),
+        (6, "weight-3", [("10.0.0.3", 80), ("10.0.0.3", 81)]),
+        (4, "weight-4", [("10.0.0.1", 80)]),
     ] == [
         (
             each.load_balancing_weight.value,

@@ -124,8 +124,8 @@ def test_a_subset_has_the_endpoints_with_its_labels(proxy):
     """
     A call goes to an endpoint that Envoy could choose, and each of those gets calls.
 
-    Told here once more: of the first of each address, those with all labels, if a selector has
-    their keys and any endpoint has them; else what the fallback says.
+    Told here once more: those with all labels, if a selector has their keys and any endpoint has
+    them; else what the fallback says.
     """
     backends = {backend.name: backend for backend in proxyless(proxy).backends}
     clusters = {cluster.name: cluster for cluster in proxy.clusters}
@@ -165,7 +165,7 @@ def destinations(route):
 
 
 def places(endpoints):
-    return sorted((endpoint.address, endpoint.port) for endpoint in endpoints)
+    return {(endpoint.address, endpoint.port) for endpoint in endpoints}
 
 
 def answering(cluster, proxy, destination):
@@ -176,24 +176,20 @@ def answering(cluster, proxy, destination):
             given = ()
         case hosts:
             given = hosts.endpoints
-    first = {}
-    for endpoint in reversed(given):
-        first[endpoint.address, endpoint.port] = endpoint
-    unique = [endpoint for endpoint in given if first[endpoint.address, endpoint.port] is endpoint]
     if cluster.subsets is None:
-        return unique
+        return list(given)
     keys = {key for key, _ in destination.subset}
-    chosen = [it for it in unique if dict(it.labels) | dict(destination.subset) == dict(it.labels)]
+    chosen = [it for it in given if dict(it.labels) | dict(destination.subset) == dict(it.labels)]
     for selector in cluster.subsets.selectors:
         if chosen and set(selector.keys) == keys:
             return chosen[:1] if selector.single_host_per_subset else chosen
     match cluster.subsets.fallback:
         case ir.FallbackPolicy.ANY_ENDPOINT:
-            return unique
+            return list(given)
         case ir.FallbackPolicy.NO_FALLBACK:
             return []
     default = cluster.subsets.default
-    return [it for it in unique if dict(it.labels) | dict(default) == dict(it.labels)]
+    return [it for it in given if dict(it.labels) | dict(default) == dict(it.labels)]
 
 
 @bounded

@@ -7,18 +7,19 @@ Envoy's documentation "Load balancer subsets"). Here it is made once for each de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 from urllib.parse import quote
 
 from translator import ir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 Endpoints: TypeAlias = tuple[ir.Endpoint, ...]
 
 _SAFE: Final = "-._~"
+_MAX_WEIGHT: Final = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ def all_endpoints(proxy: ir.Proxy) -> Mapping[str, Endpoints]:
                 endpoints = ()
             case _:
                 assert_never(cluster.discovery)
-        found[cluster.name] = _distinct(endpoints)
+        found[cluster.name] = endpoints
     return found
 
 
@@ -78,7 +79,7 @@ def shares(
         endpoints: All endpoints of the cluster.
         destination: The cluster and the labels.
     """
-    chosen = select(endpoints, cluster.subsets, destination.subset)
+    chosen = _distinct(select(endpoints, cluster.subsets, destination.subset))
     if isinstance(cluster.discovery, ir.DnsHosts) and chosen:
         return tuple(
             Share(
@@ -143,9 +144,18 @@ def _with(endpoints: Endpoints, labels: ir.Labels) -> Endpoints:
     return tuple(endpoint for endpoint in endpoints if wanted <= set(endpoint.labels))
 
 
-def _distinct(endpoints: Iterable[ir.Endpoint]) -> Endpoints:
-    """Keep the first of each address, as Envoy does; gRPC would refuse them all."""
+def _distinct(endpoints: Endpoints) -> Endpoints:
+    """
+    Make one of those with the same address, which gRPC would refuse.
+
+    To Envoy they are as many hosts, so it has the weight of all.
+    """
     found: dict[tuple[str, int], ir.Endpoint] = {}
     for endpoint in endpoints:
-        found.setdefault((endpoint.address, endpoint.port), endpoint)
+        key = endpoint.address, endpoint.port
+        if key in found:
+            weight = (found[key].weight or 1) + (endpoint.weight or 1)
+            found[key] = replace(found[key], weight=min(weight, _MAX_WEIGHT))
+        else:
+            found[key] = endpoint
     return tuple(found.values())
