@@ -27,7 +27,7 @@ class GrpcBackend:
     """
     A gRPC server that answers every call with its name; a context manager.
 
-    The method `Wait` takes half a second for it.
+    The method `Wait` takes half a second for it, and `Flaky` fails two calls of three.
     """
 
     def __init__(self, name: str) -> None:
@@ -51,8 +51,10 @@ class _Names(grpc.GenericRpcHandler):
         self._backend = backend
 
     def service(self, details):
-        def answer(_, __):
+        def answer(_, context):
             self._backend.calls[details.method] += 1
+            if details.method.endswith("/Flaky") and self._backend.calls[details.method] % 3:
+                context.abort(grpc.StatusCode.UNAVAILABLE, "flaky")
             if details.method.endswith("/Wait"):
                 time.sleep(0.5)
             return self._backend.name.encode()

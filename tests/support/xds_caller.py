@@ -20,6 +20,7 @@ def ask(channels, target, method, metadata, count, timeout, options):
     if channel is None:
         channel = channels[target] = grpc.insecure_channel(target, options=options)
     call = channel.unary_unary(method)
+    metadata = [(key, value.encode() if key.endswith("-bin") else value) for key, value in metadata]
     return Counter(_outcome(call, metadata, timeout) for _ in range(count))
 
 
