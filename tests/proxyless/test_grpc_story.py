@@ -213,3 +213,28 @@ def test_a_restart_is_survived(stage, tmp_path):
             assert {} == nacks(penstock)
 
         assert {"echo v1", "echo v2"} == set(answers)
+
+
+def test_upstream_is_replaced_under_load(stage):
+    """One save that takes an upstream away and routes to a new one fails no call."""
+    stage.save_all()
+
+    def swap(name):
+        ports = stage.ports("echo" if name == "blue" else "foxtrot")
+        text = f"{upstream(name, ports)}---\n{table('echo', {'v1': 100, 'v2': 0}, name)}"
+        stage.save("echo/routes.yaml", text.replace("{name: echo,", f"{{name: {name},"))
+
+    swap("blue")
+    with stage.control_plane() as penstock, stage.client(penstock) as client:
+        wait_for(client, "echo v1")
+        with calling(client, ECHO) as answers:
+            for name, expected in (("green", "foxtrot v1"), ("blue", "echo v1")) * 3:
+                before = answers[expected]
+                swap(name)
+                wait_until(
+                    lambda expected=expected, before=before: answers[expected] > before, expected
+                )
+            synced(penstock)
+
+        assert {"echo v1", "foxtrot v1"} == set(answers)
+        assert {} == nacks(penstock)
