@@ -70,6 +70,7 @@ def test_only_a_grpc_client_causes_work(stage):
             wait_for(client, "echo v1")
             synced(penstock)
             (found,) = clients(penstock)
+            (opened,) = penstock.events("stream_opened")
             text = CliRunner().invoke(
                 program, ["status", "--server", f"127.0.0.1:{penstock.admin_port}"]
             )
@@ -77,6 +78,8 @@ def test_only_a_grpc_client_causes_work(stage):
             assert found["node"] == "shop"
             assert found["agent"].startswith("gRPC C-core")
             assert found["served"]
+            assert "gateway-proxy" == opened["proxy"]
+            assert opened["grpc"].startswith("C-core")
             assert 0 == text.exit_code, text.output
             assert "0 Envoys, 1 gRPC client" in text.output
             assert "  gRPC client shop  SYNCED  gRPC C-core" in text.output

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from subprocess import PIPE
 from typing import TYPE_CHECKING
 
 import grpc
@@ -82,13 +82,11 @@ class GrpcClient(Process):
         self._turn = threading.Lock()
 
     def start(self) -> None:
-        import subprocess
-
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
-                stdin=PIPE,
-                stdout=PIPE,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 env={
