@@ -10,7 +10,9 @@ import time
 import yaml
 
 from translator.emit import emit
+from translator.emit.proxyless import emit_proxyless, proxyless
 from translator.pipeline import Inputs, translate
+from xds.types import LISTENER
 
 WORLDS = (100, 1_000)
 """How many tables there are."""
@@ -22,6 +24,7 @@ kind: VirtualService
 metadata: {name: app, namespace: gloo-system}
 spec:
   virtualHost:
+    domains: ['*', app.test]
     routes:
 """
 
@@ -39,6 +42,9 @@ def measure(tables):
     snapshot, encoding = timed(lambda: emit(first.proxies[0]))
     second, again = timed(lambda: translate(Inputs(files=edited), first))
     _, encoding_again = timed(lambda: emit(second.proxies[0], (first.proxies[0], snapshot)))
+    (calls, grpc), encoding_grpc = timed(lambda: encode_for_grpc(first.proxies[0]))
+    _, grpc_again = timed(lambda: encode_for_grpc(second.proxies[0], (calls, grpc)))
+    assert grpc.resources(LISTENER)
     assert first.diagnostics == second.diagnostics == ()
 
     print(f"{tables:,} tables with {tables * ROUTES_PER_TABLE:,} routes")
@@ -49,8 +55,15 @@ def measure(tables):
         "emit": encoding,
         "translate after an edit": again,
         "emit after an edit": encoding_again,
+        "emit for gRPC": encoding_grpc,
+        "emit for gRPC after an edit": grpc_again,
     }.items():
         print(f"{name:34}{seconds * 1000:7.1f} ms{seconds / parsed:12.2f}")
+
+
+def encode_for_grpc(proxy, previous=None):
+    calls = proxyless(proxy)
+    return calls, emit_proxyless(calls, previous)
 
 
 def timed(work):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from penstock.metrics import Metrics
     from penstock.status import View
+    from xds.snapshot import Snapshot
 
 __all__ = ["AdminServer", "application"]
 
@@ -90,8 +91,18 @@ class _Pages:
         publication = self._view.state().proxies.get(proxy)
         if publication is None:
             raise HTTPException(404, f"there is no proxy '{proxy}'")
+        snapshot: Snapshot | None = publication.snapshot
+        match request.query_params.get("for", "envoy"):
+            case "envoy":
+                pass
+            case "grpc":
+                snapshot = self._view.grpc_snapshot(proxy)
+            case other:
+                raise HTTPException(400, f"'for' is 'envoy' or 'grpc', not '{other}'")
+        if snapshot is None:
+            raise HTTPException(404, f"proxy '{proxy}' never had a gRPC client")
         # Decoding everything takes long, and the streams must not wait for it.
-        document = await asyncio.to_thread(snapshot_document, proxy, publication.snapshot)
+        document = await asyncio.to_thread(snapshot_document, proxy, snapshot)
         return _Json(document)
 
 

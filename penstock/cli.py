@@ -180,9 +180,9 @@ def check(ctx: click.Context, config: Path, form: str, fail_level: str) -> None:
 @option(
     "--to",
     "target",
-    type=click.Choice(["ir", "xds"]),
+    type=click.Choice(["ir", "xds", "grpc"]),
     required=True,
-    help="Penstock's own terms, or Envoy's.",
+    help="Penstock's own terms, Envoy's, or those of gRPC clients without a proxy.",
 )
 @option(
     "--output", "-o", type=click.Choice(["yaml", "json"]), default="yaml", help="How to write it."
@@ -206,7 +206,11 @@ def translate(
     if not proxies and proxy is not None:
         known = ", ".join(each.name for each in translation.proxies) or "none"
         raise _Failure(f"there is no proxy '{proxy}' in {config}; there are: {known}")
-    describe = documents.ir_document if target == "ir" else documents.xds_document
+    describe = {
+        "ir": documents.ir_document,
+        "xds": documents.xds_document,
+        "grpc": documents.grpc_document,
+    }[target]
     click.echo(documents.write(describe(proxies), output), nl=False)
     if report.diagnostics:
         colour = has_colours(sys.stderr)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from translator import ir
     from xds.snapshot import Snapshot
 
-__all__ = ["ir_document", "snapshot_document", "write", "xds_document"]
+__all__ = ["grpc_document", "ir_document", "snapshot_document", "write", "xds_document"]
 
 
 def ir_document(proxies: Iterable[ir.Proxy]) -> Mapping[str, object]:
@@ -29,6 +29,14 @@ def xds_document(proxies: Iterable[ir.Proxy]) -> Mapping[str, object]:
     from translator.emit import emit  # noqa: PLC0415 (it takes half a second)
 
     return {"proxies": [snapshot_document(proxy.name, emit(proxy)) for proxy in proxies]}
+
+
+def grpc_document(proxies: Iterable[ir.Proxy]) -> Mapping[str, object]:
+    """Describe proxies by the resources that gRPC clients in their place get."""
+    from translator.emit.proxyless import emit_proxyless, proxyless  # noqa: PLC0415 (likewise)
+
+    snapshots = {proxy.name: emit_proxyless(proxyless(proxy)) for proxy in proxies}
+    return {"proxies": [snapshot_document(name, snapshots[name]) for name in snapshots]}
 
 
 def snapshot_document(proxy: str, snapshot: Snapshot) -> Mapping[str, object]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from penstock import logs
+from penstock.audience import is_grpc, proxy_name
 from penstock.events import (
     CertificatesBroken,
     CertificatesReloaded,
+    GrpcPublished,
     ProxyConverged,
     ProxyHeld,
     ProxyPublished,
@@ -76,7 +78,13 @@ class EventLog:
                 self._log.error(
                     logs.TRANSLATION_FAILED, proxy=event.proxy or None, exc_info=event.error
                 )
-            case ProxyPublished() | ProxyConverged() | ProxyHeld() | ProxyReleased():
+            case (
+                ProxyPublished()
+                | GrpcPublished()
+                | ProxyConverged()
+                | ProxyHeld()
+                | ProxyReleased()
+            ):
                 self._proxy(event)
             case ReloadFinished():
                 self._reloaded(event)
@@ -89,10 +97,20 @@ class EventLog:
             case _:
                 self._certificates(event)
 
-    def _proxy(self, event: ProxyPublished | ProxyConverged | ProxyHeld | ProxyReleased) -> None:
+    def _proxy(
+        self,
+        event: ProxyPublished | GrpcPublished | ProxyConverged | ProxyHeld | ProxyReleased,
+    ) -> None:
         match event:
             case ProxyPublished():
                 self._published(event)
+            case GrpcPublished():
+                self._log.info(
+                    logs.GRPC_PUBLISHED,
+                    proxy=event.proxy,
+                    version=event.snapshot.version_info,
+                    seconds=round(event.seconds, 3),
+                )
             case ProxyConverged():
                 self._log.info(
                     logs.PROXY_CONVERGED,
@@ -162,10 +180,10 @@ class EventLog:
                 self._log.info(
                     logs.STREAM_OPENED,
                     node=stream.node.id,
-                    proxy=stream.proxy,
+                    proxy=proxy_name(stream.proxy),
                     protocol=stream.protocol,
                     peer=stream.peer,
-                    envoy=stream.node.version,
+                    **{"grpc" if is_grpc(stream.proxy) else "envoy": stream.node.version},
                     stream=stream.id,
                     **_identity(stream),
                 )
@@ -173,7 +191,7 @@ class EventLog:
                 self._log.info(
                     logs.STREAM_CLOSED,
                     node=stream.node.id,
-                    proxy=stream.proxy,
+                    proxy=proxy_name(stream.proxy),
                     stream=stream.id,
                     reason=event.reason,
                 )
@@ -184,7 +202,7 @@ class EventLog:
                     logs.STREAM_DENIED,
                     # A stranger's words are of any length.
                     node=stream.node.id[:_LONGEST],
-                    proxy=stream.proxy[:_LONGEST],
+                    proxy=proxy_name(stream.proxy)[:_LONGEST],
                     peer=stream.peer,
                     reason=str(denial.reason),
                     **_identity(stream),
@@ -216,7 +234,7 @@ class EventLog:
             case UpdateRejected():
                 log.error(
                     logs.UPDATE_REJECTED,
-                    proxy=event.stream.proxy,
+                    proxy=proxy_name(event.stream.proxy),
                     versions=dict(event.versions),
                     text=event.text,
                 )

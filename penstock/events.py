@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from translator.report import Diagnostic
     from xds.identity import Denial
     from xds.observer import StreamInfo
+    from xds.snapshot import Snapshot
     from xds.stream import RequestKind
 
 __all__ = [
     "CertificatesBroken",
     "CertificatesReloaded",
     "Event",
+    "GrpcPublished",
     "ProxyConverged",
     "ProxyHeld",
     "ProxyPublished",
@@ -131,6 +133,16 @@ class ProxyPublished:
     publication: Publication
     changes: tuple[ResourceChanges, ...]
     """The types in which anything changed, sorted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrpcPublished:
+    """The gRPC clients of a proxy are served something else from now on."""
+
+    proxy: str
+    snapshot: Snapshot
+    seconds: float
+    """How long it took to make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +307,7 @@ Event: TypeAlias = (
     | StateUnwritable
     | TranslationFailed
     | ProxyPublished
+    | GrpcPublished
     | ProxyConverged
     | ProxyHeld
     | ProxyReleased

@@ -41,6 +41,7 @@ STATE_UNWRITABLE: Final = "state_unwritable"
 
 RELOAD_FINISHED: Final = "reload_finished"
 SNAPSHOT_PUBLISHED: Final = "snapshot_published"
+GRPC_PUBLISHED: Final = "grpc_published"
 PROXY_CONVERGED: Final = "proxy_converged"
 PROXY_HELD: Final = "proxy_held"
 PROXY_RELEASED: Final = "proxy_released"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import GaugeMetricFamily
 
 from penstock import version
+from penstock.audience import is_grpc, proxy_name
 from penstock.connections import Standing, standing
 from translator.report import rules
 from xds.types import ORDER
@@ -139,10 +140,17 @@ class Measures:
 
     def _connections(self, state: State) -> Iterator[Metric]:
         streams = self._streams()
+        clients = [status.stream.proxy for status in streams]
         # A proxy without any Envoy is there with zero: an alert has to see it.
         connected: Counter[tuple[str, ...]] = Counter({(name,): 0 for name in state.proxies})
-        connected.update((status.stream.proxy,) for status in streams)
+        connected.update((name,) for name in clients if not is_grpc(name))
         yield _gauge("proxies_connected", "How many Envoys are connected.", connected, "proxy")
+        yield _gauge(
+            "grpc_clients_connected",
+            "How many channels of gRPC clients are connected that need no Envoy.",
+            Counter((proxy_name(name),) for name in clients if is_grpc(name)),
+            "proxy",
+        )
         yield _gauge(
             "xds_streams",
             "Open streams by protocol.",
@@ -150,7 +158,7 @@ class Measures:
             "protocol",
         )
         counts: Counter[tuple[str, ...]] = Counter(
-            (status.stream.proxy, type_label(kind.type_url), str(standing(kind)))
+            (proxy_name(status.stream.proxy), type_label(kind.type_url), str(standing(kind)))
             for status in streams
             for kind in status.types
         )
@@ -160,7 +168,7 @@ class Measures:
                     counts.setdefault((name, type_label(type_url), str(each)), 0)
         yield _gauge(
             "xds_subscriptions",
-            "How many Envoys have accepted, wait for or refuse what they are sent.",
+            "How many clients have accepted, wait for or refuse what they are sent.",
             counts,
             "proxy",
             "type",

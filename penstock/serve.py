@@ -15,6 +15,7 @@ from penstock import logs, version
 from penstock.access import Access
 from penstock.address import Address
 from penstock.admin import AdminServer, application
+from penstock.audience import grpc_audience, is_grpc_client, proxy_name
 from penstock.connections import Connections
 from penstock.controller import Controller
 from penstock.convergence import Convergence
@@ -27,6 +28,7 @@ from penstock.keeper import Keeper
 from penstock.measures import Measures
 from penstock.metrics import Metrics
 from penstock.observing import StreamObserver
+from penstock.proxyless import ProxylessServing
 from penstock.sources.folder import FolderSource
 from penstock.status import View
 from penstock.store import Store
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from penstock.tls import TlsState
     from xds.discovery import Node
 
-__all__ = ["DEFAULT_PROXY", "Options", "Program", "proxy_of", "run", "running"]
+__all__ = ["DEFAULT_PROXY", "Options", "Program", "audience_of", "proxy_of", "run", "running"]
 
 DEFAULT_PROXY: Final = "gateway-proxy"
 """The proxy that an Envoy is if it does not say."""
@@ -118,6 +120,18 @@ def proxy_of(node: Node, known: Container[str]) -> str:
     return node.cluster if node.cluster in known else DEFAULT_PROXY
 
 
+def audience_of(node: Node, known: Container[str]) -> str:
+    """
+    Tell whose snapshot a client gets: that of a proxy, or of the gRPC clients in its place.
+
+    Args:
+        node: What it says of itself; see `proxy_of`.
+        known: The proxies that exist.
+    """
+    proxy = proxy_of(node, known)
+    return grpc_audience(proxy) if is_grpc_client(node) else proxy
+
+
 @contextlib.asynccontextmanager
 async def running(options: Options) -> AsyncIterator[Program]:
     """
@@ -156,13 +170,15 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
         keeper=Keeper(store) if store is not None else None,
         judge=judge,
     )
+    access = Access(options.allow, _now)
     server = AdsServer(
         cache,
-        proxy_of=lambda node: proxy_of(node, controller.state.proxies),
+        proxy_of=lambda node: audience_of(node, controller.state.proxies),
         observer=StreamObserver(feed, time.monotonic),
-        authorize=Access(options.allow, _now),
+        authorize=lambda identity, audience: access(identity, proxy_name(audience)),
         identifier=f"penstock/{version()}",
     )
+    grpc_clients = ProxylessServing(state=lambda: controller.state, served=cache, feed=feed)
     connections = Connections(_now)
     metrics = Metrics(
         Measures(state=lambda: controller.state, streams=server.streams, now=_now, tls=tls)
@@ -172,6 +188,7 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
         state=lambda: controller.state,
         streams=server.streams,
         connections=connections,
+        grpc_snapshot=grpc_clients.snapshot,
         started=_now(),
         now=_now,
         ending=lambda: ending,
@@ -181,6 +198,7 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
         detective.take,
         judge.take,
         connections.take,
+        grpc_clients.take,
         EventLog(controller.source.locate).take,
         metrics.take,
         Convergence(feed, time.monotonic).take,
@@ -203,6 +221,7 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
                 following = [
                     tasks.create_task(controller.run()),
                     tasks.create_task(detective.run()),
+                    tasks.create_task(grpc_clients.run()),
                 ]
                 if rotation is not None:
                     following.append(tasks.create_task(rotation.run()))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from penstock import version
+from penstock.audience import grpc_audience, proxy_name
 from penstock.connections import standing
 from penstock.findings import Report, affected_data, as_data, resource_data
 from penstock.holding import dated
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from translator.policy import Served
     from translator.report import Diagnostic
     from xds.observer import StreamStatus
+    from xds.snapshot import Snapshot
     from xds.stream import TypeState
 
 __all__ = ["View"]
@@ -40,6 +42,8 @@ class View:
     state: Callable[[], State]
     streams: Callable[[], Sequence[StreamStatus]]
     connections: Connections
+    grpc_snapshot: Callable[[str], Snapshot | None]
+    """What the gRPC clients of a proxy are served, if there ever was one."""
     started: datetime
     now: Callable[[], datetime]
     ending: Callable[[], bool]
@@ -62,7 +66,7 @@ class View:
         """Describe the program, what each proxy is served, and who has accepted it."""
         state = self.state()
         streams = self.streams()
-        names = sorted({*state.proxies, *(status.stream.proxy for status in streams)})
+        names = sorted({*state.proxies, *(proxy_name(status.stream.proxy) for status in streams)})
         return {
             "version": version(),
             "started": iso(self.started),
@@ -97,8 +101,9 @@ class View:
                     **_publication(state.proxies.get(name)),
                     **self._routes(name, state),
                     "envoys": [
-                        self._envoy(status) for status in streams if status.stream.proxy == name
+                        self._client(status) for status in streams if status.stream.proxy == name
                     ],
+                    "grpc": self._grpc(name, streams),
                 }
                 for name in names
             ],
@@ -163,7 +168,18 @@ class View:
             "message": diagnostic.message,
         }
 
-    def _envoy(self, status: StreamStatus) -> Mapping[str, object]:
+    def _grpc(self, name: str, streams: Sequence[StreamStatus]) -> Mapping[str, object]:
+        snapshot = self.grpc_snapshot(name)
+        audience = grpc_audience(name)
+        return {
+            "version": snapshot and snapshot.version_info,
+            "types": _types(snapshot) if snapshot is not None else {},
+            "clients": [
+                self._client(status) for status in streams if status.stream.proxy == audience
+            ],
+        }
+
+    def _client(self, status: StreamStatus) -> Mapping[str, object]:
         stream = status.stream
         return {
             "stream": stream.id,
@@ -206,13 +222,17 @@ def _publication(publication: Publication | None) -> Mapping[str, object]:
         "version": snapshot.version_info,
         "since": iso(publication.since),
         "generation": publication.generation,
-        "types": {
-            type_url: {
-                "version": snapshot.version(type_url),
-                "resources": len(snapshot.resources(type_url)),
-            }
-            for type_url in snapshot.types()
-        },
+        "types": _types(snapshot),
+    }
+
+
+def _types(snapshot: Snapshot) -> Mapping[str, object]:
+    return {
+        type_url: {
+            "version": snapshot.version(type_url),
+            "resources": len(snapshot.resources(type_url)),
+        }
+        for type_url in snapshot.types()
     }
 
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 # protobuf puts a varying marker before a message that it prints, so that nobody compares texts.
 _MARKER: Final = re.compile(r"\bgoo\.gle/debug\w*")
+_GRPC: Final = "xDS response validation errors: ["
+_ENTRY: Final = re.compile(r"[\[ ]resource index \d+: ")
 
 
 def clean(text: str) -> str:
@@ -23,11 +25,21 @@ def culprits(text: str, names: Iterable[str]) -> frozenset[str]:
 
     Rule 100: Envoy lists the clusters or listeners that it refused, each with a reason, as
     `Error adding/updating cluster(s) one: reason, two: reason`, and has applied the others.
-    Routes, endpoints and whatever does not decode are refused without a name.
+    Routes, endpoints and whatever does not decode are refused without a name. Rule 133: gRPC
+    lists resources of any type, each by its place and, if it could read it, its name.
     """
+    if text.startswith(_GRPC):
+        return _listed(text, names)
     head, separator, reasons = text.partition("(s) ")
     if not separator or not head.startswith("Error adding/updating"):
         return frozenset()
     return frozenset(
         name for name in names if reasons.startswith(f"{name}: ") or f", {name}: " in reasons
     )
+
+
+def _listed(text: str, names: Iterable[str]) -> frozenset[str]:
+    """Find the names that gRPC lists, as `resource index 0: one: INVALID_ARGUMENT: reason`."""
+    blamed = frozenset(entry.partition(": ")[0] for entry in _ENTRY.split(text)[1:])
+    # One without a name may be any of them.
+    return blamed if blamed <= frozenset(names) else frozenset()

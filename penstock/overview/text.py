@@ -7,6 +7,8 @@ An overview for people.
         waiting: RouteTable foxtrot/foxtrot-routes
       Envoy edge-1  SYNCED  envoy 1.40.0, delta, from 127.0.0.1:50412
         Cluster             SYNCED    since 12:00:01Z  version 8c1f…
+      gRPC client shop-1  SYNCED  gRPC C-core linux C-core 58.0.0, sotw, from 127.0.0.1:50416
+        Listener            SYNCED    since 12:00:01Z  version 5d02…
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ _BAD: Final = "1;31"
 
 
 def is_healthy(overview: Overview) -> bool:
-    """Tell whether everything is served as written, and all Envoys have accepted it."""
+    """Tell whether everything is served as written, and all clients have accepted it."""
     status = overview.status
     return bool(
         status["ready"]
@@ -47,7 +49,8 @@ def is_healthy(overview: Overview) -> bool:
         and not overview.reports["summary"]["errors"]
         and not any(proxy["held"] for proxy in status["proxies"])
         and all(
-            envoy["served"] and _standing(envoy) is Standing.SYNCED for envoy in _envoys(status)
+            client["served"] and _standing(client) is Standing.SYNCED
+            for client in (*_envoys(status), *_all_grpc_clients(status))
         )
     )
 
@@ -110,18 +113,23 @@ class _Text:
             yield self._bad("not ready: nobody is served")
 
     def proxy(self, proxy: Mapping[str, Any]) -> Iterator[str]:
-        envoys = proxy["envoys"]
+        envoys, grpc_clients = proxy["envoys"], _grpc_clients(proxy)
         name, connected = visible(proxy["name"]), count(len(envoys), "Envoy")
+        if grpc_clients:
+            connected += f", {count(len(grpc_clients), 'gRPC client')}"
         if proxy["version"] is None:
             yield f"{name}  {self._bad('UNKNOWN')}  there is no such proxy  {connected}"
         else:
-            standing = _worst([_standing(envoy) for envoy in envoys])
-            state = self._standing(standing) if envoys else "UNUSED"
+            clients = [*envoys, *grpc_clients]
+            standing = _worst([_standing(client) for client in clients])
+            state = self._standing(standing) if clients else "UNUSED"
             since = self._clock(proxy["since"])
             yield f"{name}  {state}  version {proxy['version']}  since {since}  {connected}"
         yield from self._routes(proxy)
         for envoy in envoys:
-            yield from self._envoy(envoy)
+            yield from self._client("Envoy", envoy)
+        for client in grpc_clients:
+            yield from self._client("gRPC client", client)
 
     def _routes(self, proxy: Mapping[str, Any]) -> Iterator[str]:
         if any(number for fate, number in proxy["routes"].items() if fate != "served"):
@@ -152,16 +160,16 @@ class _Text:
                 ]
             )
 
-    def _envoy(self, envoy: Mapping[str, Any]) -> Iterator[str]:
-        about = [envoy["agent"], envoy["protocol"], f"from {envoy['peer']}"]
-        if envoy.get("identity"):
-            about.append(f"as {envoy['identity']}")
+    def _client(self, what: str, client: Mapping[str, Any]) -> Iterator[str]:
+        about = [client["agent"], client["protocol"], f"from {client['peer']}"]
+        if client.get("identity"):
+            about.append(f"as {client['identity']}")
         facts = visible(", ".join(fact for fact in about if fact))
-        state = self._standing(_standing(envoy)) if envoy["served"] else self._bad("UNSERVED")
-        yield f"  Envoy {visible(envoy['node'] or '?')}  {state}  {facts}"
-        names = {url: visible(url.rpartition(".")[2]) for url in envoy["types"]}
+        state = self._standing(_standing(client)) if client["served"] else self._bad("UNSERVED")
+        yield f"  {what} {visible(client['node'] or '?')}  {state}  {facts}"
+        names = {url: visible(url.rpartition(".")[2]) for url in client["types"]}
         width = max(map(len, names.values()), default=0)
-        for url, kind in envoy["types"].items():
+        for url, kind in client["types"].items():
             standing = Standing(kind["standing"])
             # The padding stands outside of the colours.
             state = self._standing(standing) + " " * (len(Standing.REJECTED) - len(standing))
@@ -202,27 +210,41 @@ def _envoys(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from proxy["envoys"]
 
 
+def _grpc_clients(proxy: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the gRPC clients in a proxy's place; a server of an older version knows none."""
+    clients: Sequence[Mapping[str, Any]] = proxy.get("grpc", {}).get("clients", ())
+    return clients
+
+
+def _all_grpc_clients(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for proxy in status["proxies"]:
+        yield from _grpc_clients(proxy)
+
+
 def _summary(status: Mapping[str, Any], reports: Mapping[str, Any]) -> str:
-    envoys = list(_envoys(status))
-    standings = Counter(_standing(envoy) for envoy in envoys if envoy["served"])
-    unserved = sum(not envoy["served"] for envoy in envoys)
+    envoys, grpc_clients = list(_envoys(status)), list(_all_grpc_clients(status))
     held = sum(proxy["held"] for proxy in status["proxies"])
     parts = [f"{count(held, 'proxy')} held" if held == 1 else f"{held} proxies held"] * bool(held)
-    parts += [
-        f"{count(number, 'Envoy')} {word}"
-        for number, word in (
-            (standings[Standing.REJECTED], "rejected"),
-            (standings[Standing.STALE], "stale"),
-            (unserved, "unserved"),
-            (standings[Standing.SYNCED], "synced"),
-        )
-        if number
-    ]
+    parts += _standings("Envoy", envoys)
     if not envoys:
         parts.append("no Envoy connected")
+    parts += _standings("gRPC client", grpc_clients)
     counts = reports["summary"]
     found = totals(counts["errors"], counts["warnings"], counts["files"])
     return f"{', '.join(parts)}. {found}"
+
+
+def _standings(what: str, clients: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Count clients by where they stand, the worst first."""
+    standings = Counter(_standing(client) for client in clients if client["served"])
+    for number, word in (
+        (standings[Standing.REJECTED], "rejected"),
+        (standings[Standing.STALE], "stale"),
+        (sum(not client["served"] for client in clients), "unserved"),
+        (standings[Standing.SYNCED], "synced"),
+    ):
+        if number:
+            yield f"{count(number, what)} {word}"
 
 
 def _guilty(finding: Mapping[str, Any]) -> str:

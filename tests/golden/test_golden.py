@@ -16,6 +16,7 @@ from support.cases import golden_inputs
 from penstock.documents import snapshot_document, write
 from penstock.findings import Report, as_text
 from translator.emit import emit
+from translator.emit.proxyless import emit_proxyless, proxyless
 from translator.ir.plain import to_plain
 from translator.pipeline import Inputs, translate
 
@@ -43,4 +44,9 @@ def outputs(files: dict[str, bytes]) -> dict[str, str]:
         outputs[f"{proxy.name}.envoy.yaml"] = write(
             snapshot_document(proxy.name, emit(proxy)), "yaml"
         )
+        calls = proxyless(proxy)
+        if calls.services:
+            outputs[f"{proxy.name}.grpc.yaml"] = write(
+                snapshot_document(proxy.name, emit_proxyless(calls)), "yaml"
+            )
     return outputs

@@ -220,10 +220,10 @@ def test_a_bug_is_not_a_finding(here, monkeypatch):
 
 
 @pytest.mark.parametrize(("form", "load"), [("yaml", yaml.safe_load), ("json", json.loads)])
-@pytest.mark.parametrize("target", ["ir", "xds"])
+@pytest.mark.parametrize("target", ["ir", "xds", "grpc"])
 def test_translate_prints_what_is_served(here, form, load, target):
     """The same document comes in both forms."""
-    put("config/app.yaml", GOOD)
+    put("config/app.yaml", GOOD.replace("'*'", "app.test"))
 
     result = run("translate", "--to", target, "-o", form)
 
@@ -235,6 +235,8 @@ def test_translate_prints_what_is_served(here, form, load, target):
     else:
         kinds = {kind.rpartition(".")[2] for kind in proxy["resources"]}
         assert {"Listener", "RouteConfiguration"} == kinds
+        names = {name for kind in proxy["resources"].values() for name in kind}
+        assert ("app.test" in names) is (target == "grpc")
 
 
 def test_translate_prints_what_is_valid_and_the_mistakes(here):

@@ -296,6 +296,16 @@ def test_the_snapshot_can_be_read(config, route_name):
     ("path", "status", "error"),
     [
         ("/api/v1/snapshot/typo", 404, "there is no proxy 'typo'"),
+        (
+            "/api/v1/snapshot/gateway-proxy?for=grpc",
+            404,
+            "proxy 'gateway-proxy' never had a gRPC client",
+        ),
+        (
+            "/api/v1/snapshot/gateway-proxy?for=typo",
+            400,
+            "'for' is 'envoy' or 'grpc', not 'typo'",
+        ),
         ("/api/v2/status", 404, "there is no /api/v2/status here"),
         ("/", 404, "there is no / here"),
     ],

@@ -173,3 +173,125 @@ proxies = st.builds(
     clusters=by_name(clusters),
     load_assignments=by_name(load_assignments, "cluster"),
 )
+
+# What a policy would hand on: every route is valid, and leads to a cluster that exists.
+
+KEYS = ("stage", "version")
+VALUES = ("", "v1", "v2", "v?&3")
+NAMES = ("cart", "stock", "orders")
+
+known_labels = st.dictionaries(
+    st.sampled_from(KEYS), st.sampled_from(VALUES), min_size=1, max_size=2
+).map(lambda it: tuple(sorted(it.items())))
+reachable = st.builds(
+    ir.Endpoint,
+    address=st.sampled_from(["127.0.0.1", "127.0.0.2", "::1"]),
+    port=st.integers(1, 3),
+    labels=known_labels,
+    weight=st.none() | st.sampled_from([1, 2, 2**32 - 1]),
+)
+known_discoveries = st.one_of(
+    st.builds(ir.EndpointDiscovery),
+    st.builds(ir.StaticHosts, endpoints=several(reachable, most=6, min_size=1)),
+    st.builds(ir.DnsHosts, endpoints=several(reachable, min_size=1)),
+    st.builds(ir.Pipe, path=words),
+)
+known_subsets = st.builds(
+    ir.Subsets,
+    selectors=several(
+        st.builds(
+            ir.SubsetSelector,
+            keys=st.sampled_from([("stage",), ("version",), KEYS]),
+            single_host_per_subset=st.booleans(),
+        ),
+        unique_by=lambda selector: selector.keys,
+        min_size=1,
+    ),
+    fallback=st.sampled_from(ir.FallbackPolicy),
+    default=known_labels,
+)
+known_destinations = st.builds(
+    ir.Destination, cluster=st.sampled_from(NAMES), subset=st.just(()) | known_labels
+)
+known_actions = st.one_of(
+    st.builds(ir.Forward, destination=known_destinations),
+    st.builds(
+        ir.Split,
+        members=several(
+            st.builds(
+                ir.WeightedDestination,
+                destination=known_destinations,
+                weight=st.sampled_from([0, 1, 50, 2**30]),
+                headers=header_edits,
+            ),
+            min_size=1,
+        ).filter(lambda members: any(member.weight for member in members)),
+    ),
+    redirects,
+    st.builds(ir.DirectResponse, status=st.integers(200, 599), body=texts),
+)
+known_routes = st.builds(
+    ir.Route,
+    name=words,
+    identity=words,
+    match=st.builds(
+        ir.Match,
+        path=st.builds(
+            ir.PathMatch,
+            kind=st.sampled_from(ir.PathKind),
+            value=st.sampled_from(["/", "/demo.Echo/", "/demo.Echo/Say", "/a/b/c", "//", "/x"]),
+            case_sensitive=st.booleans(),
+        ),
+        headers=several(
+            header_matches
+            | st.just(ir.HeaderMatch(name=":method", kind=ir.ValueKind.EXACT, value="POST"))
+        ),
+        query=several(query_matches, most=1),
+        methods=several(st.sampled_from(["GET", "POST"])),
+        share=st.integers(1, 1_000_000),
+    ),
+    action=known_actions,
+    options=options,
+    source=sources,
+)
+
+
+def known_hosts(name, domains):
+    return st.builds(
+        ir.VirtualHost,
+        name=st.just(name),
+        domains=several(st.sampled_from(domains), min_size=1, unique=True),
+        routes=several(known_routes, most=4),
+        source=sources,
+    )
+
+
+served_proxies = st.builds(
+    lambda hosts, kinds, subsets, assigned: ir.Proxy(
+        name="gateway-proxy",
+        listeners=(ir.Listener(name="l", address="::", port=8080, routes="l-routes", source=None),),
+        route_configurations=(ir.RouteConfiguration(name="l-routes", virtual_hosts=hosts),),
+        clusters=tuple(
+            ir.Cluster(
+                name=name,
+                discovery=kind,
+                subsets=subset,
+                source=ir.Source(kind="Upstream", namespace="ns", name=name),
+            )
+            for name, kind, subset in zip(NAMES, kinds, subsets, strict=True)
+        ),
+        load_assignments=tuple(
+            ir.LoadAssignment(cluster=name, endpoints=endpoints)
+            for name, kind, endpoints in zip(NAMES, kinds, assigned, strict=True)
+            if isinstance(kind, ir.EndpointDiscovery)
+        ),
+    ),
+    st.tuples(
+        known_hosts("shop", ["a.test", "b.test:80", "*.test"]),
+        known_hosts("more", ["*", "[::1]", "b.test"]),
+    ),
+    st.tuples(*[known_discoveries] * len(NAMES)),
+    st.tuples(*[st.none() | known_subsets] * len(NAMES)),
+    st.tuples(*[several(reachable, most=6)] * len(NAMES)),
+)
+"""Proxies as they are served: consistent, with valid routes and addresses."""

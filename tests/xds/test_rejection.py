@@ -33,3 +33,23 @@ def test_rule_99_texts_without_what_varies(text):
 def test_rule_100_who_is_blamed(text, blamed):
     """Clusters and listeners are blamed by name, and only those that were sent."""
     assert blamed == culprits(text, ["a", "b", "c"])
+
+
+GRPC = "xDS response validation errors: [{}]"
+TYPE = "{}: INVALID_ARGUMENT: errors validating Cluster resource: [field:type error:unknown type]"
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([TYPE.format("two")], {"two"}),
+        ([TYPE.format("one"), TYPE.format("a?b=1")], {"one", "a?b=1"}),
+        ([TYPE.format("else")], set()),
+        ([TYPE.format("one"), "INVALID_ARGUMENT: can't parse"], set()),
+    ],
+)
+def test_rule_133_grpc_names_them(entries, expected):
+    """GRPC lists what it refused by place and name; with one it cannot name, nobody is blamed."""
+    listed = "; ".join(f"resource index {place}: {text}" for place, text in enumerate(entries))
+
+    assert expected == culprits(GRPC.format(listed), ["one", "two", "a?b=1"])

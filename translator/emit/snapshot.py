@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from translator.emit.clusters import cluster, load_assignment
@@ -9,12 +10,15 @@ from xds.snapshot import Snapshot
 from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from translator import ir
     from xds.snapshot import Resource
 
 T = TypeVar("T")
+
+_by_name: Callable[[ir.Cluster | ir.Listener | ir.RouteConfiguration], str] = attrgetter("name")
+_by_cluster: Callable[[ir.LoadAssignment], str] = attrgetter("cluster")
 
 
 def emit(proxy: ir.Proxy, previous: tuple[ir.Proxy, Snapshot] | None = None) -> Snapshot:
@@ -26,45 +30,59 @@ def emit(proxy: ir.Proxy, previous: tuple[ir.Proxy, Snapshot] | None = None) -> 
         previous: An earlier proxy and what it was encoded to. What is equal in both keeps its
             bytes; the result does not depend on it.
     """
-    before, encoded = previous or (None, Snapshot.of(()))
-
-    def resources(
-        type_url: str,
-        encode: Callable[[T], Resource],
-        now: Iterable[tuple[str, T]],
-        then: Iterable[tuple[str, T]],
-    ) -> Iterable[Resource]:
-        known = dict(then)
-        made = encoded.given(type_url)
-        for name, value in now:
-            resource = made.get(name) if known.get(name) == value else None
-            yield resource or encode(value)
-
+    old, made = previous or (None, Snapshot.of(()))
     return Snapshot.of(
         [
-            *resources(
-                CLUSTER,
+            *encoded(
+                made.given(CLUSTER),
                 cluster,
-                ((item.name, item) for item in proxy.clusters),
-                ((item.name, item) for item in before.clusters) if before else (),
+                proxy.clusters,
+                old.clusters if old else (),
+                _by_name,
             ),
-            *resources(
-                LOAD_ASSIGNMENT,
+            *encoded(
+                made.given(LOAD_ASSIGNMENT),
                 load_assignment,
-                ((item.cluster, item) for item in proxy.load_assignments),
-                ((item.cluster, item) for item in before.load_assignments) if before else (),
+                proxy.load_assignments,
+                old.load_assignments if old else (),
+                _by_cluster,
             ),
-            *resources(
-                LISTENER,
+            *encoded(
+                made.given(LISTENER),
                 listener,
-                ((item.name, item) for item in proxy.listeners),
-                ((item.name, item) for item in before.listeners) if before else (),
+                proxy.listeners,
+                old.listeners if old else (),
+                _by_name,
             ),
-            *resources(
-                ROUTE_CONFIGURATION,
+            *encoded(
+                made.given(ROUTE_CONFIGURATION),
                 route_configuration,
-                ((item.name, item) for item in proxy.route_configurations),
-                ((item.name, item) for item in before.route_configurations) if before else (),
+                proxy.route_configurations,
+                old.route_configurations if old else (),
+                _by_name,
             ),
         ]
     )
+
+
+def encoded(
+    made: Mapping[str, Resource],
+    encode: Callable[[T], Resource],
+    now: Iterable[T],
+    then: Iterable[T],
+    name: Callable[[T], str],
+) -> Iterator[Resource]:
+    """
+    Encode the resources of one type, except those that are encoded already.
+
+    Args:
+        made: What there was before, by name.
+        encode: Encodes one.
+        now: What there is.
+        then: What `made` was encoded from.
+        name: Names one.
+    """
+    known = {name(value): value for value in then}
+    for value in now:
+        key = name(value)
+        yield (made.get(key) if known.get(key) == value else None) or encode(value)

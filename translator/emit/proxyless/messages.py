@@ -1,0 +1,193 @@
+"""gRPC's part of Envoy's messages; a field that its clients do not read is not set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, assert_never
+
+from translator.emit.matches import route_match
+from translator.emit.values import ADS, Fields, provenance, socket_address
+from translator.ir import DirectResponse, Forward, Redirect, Split
+from xds.messages import build, encode, field, pack
+from xds.snapshot import Resource
+from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from translator import ir
+    from translator.emit.proxyless.backends import Backend
+    from translator.emit.proxyless.services import Service
+
+_HCM: Final = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_ROUTER: Final = "envoy.extensions.filters.http.router.v3.Router"
+_ROUTE: Final = "envoy.config.route.v3"
+_RETRIABLE: Final = frozenset(
+    {"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"}
+)
+"""The conditions of a retry that gRPC knows (gRFC A44)."""
+_MAX_SUM: Final = 2**32 - 1
+"""The most that the weights of localities may sum to."""
+
+
+def listener(service: Service) -> Resource:
+    """Encode the Listener of a name: one for the client's own calls (gRFC A27)."""
+    manager: Fields = {
+        "stat_prefix": "grpc",
+        "rds": {"config_source": ADS, "route_config_name": service.routes},
+        "http_filters": [
+            {"name": "envoy.filters.http.router", "typed_config": pack(build(_ROUTER))}
+        ],
+    }
+    message = build(
+        "envoy.config.listener.v3.Listener",
+        name=service.name,
+        api_listener={"api_listener": pack(build(_HCM, **manager))},
+        metadata=provenance(service.source),
+    )
+    return Resource.of(
+        LISTENER, service.name, encode(message), requires=frozenset({service.routes})
+    )
+
+
+def route_configuration(configuration: ir.RouteConfiguration) -> Resource:
+    """Encode a RouteConfiguration."""
+    body = encode(build(f"{_ROUTE}.RouteConfiguration", name=configuration.name))
+    hosts = (field(2, _virtual_host(host)) for host in configuration.virtual_hosts)
+    return Resource.of(
+        ROUTE_CONFIGURATION,
+        configuration.name,
+        body + b"".join(hosts),
+        requires=frozenset(_clusters(configuration)),
+    )
+
+
+def cluster(backend: Backend) -> Resource:
+    """Encode a Cluster: of addresses by EDS, of a name by LOGICAL_DNS (gRFC A37)."""
+    fields: Fields = {"name": backend.name, "metadata": provenance(backend.source)}
+    requires: frozenset[str] = frozenset()
+    if backend.resolved:
+        fields["type"] = "LOGICAL_DNS"
+        (endpoint,) = backend.endpoints
+        fields["load_assignment"] = {
+            "cluster_name": backend.name,
+            "endpoints": [{"lb_endpoints": [_endpoint(endpoint)]}],
+        }
+    else:
+        fields["type"] = "EDS"
+        fields["eds_cluster_config"] = {"eds_config": ADS}
+        requires = frozenset({backend.name})
+    body = encode(build("envoy.config.cluster.v3.Cluster", **fields))
+    return Resource.of(CLUSTER, backend.name, body, requires=requires)
+
+
+def load_assignment(backend: Backend) -> Resource:
+    """
+    Encode a ClusterLoadAssignment.
+
+    gRPC's round robin knows no weights of endpoints, only those of localities (gRFC A27). So
+    endpoints of one weight are a locality, which has the weight of all of them.
+    """
+    groups: dict[int, list[ir.Endpoint]] = {}
+    for endpoint in backend.endpoints:
+        groups.setdefault(endpoint.weight or 1, []).append(endpoint)
+    weights = _shrunk([(weight, len(groups[weight])) for weight in sorted(groups)])
+    localities: list[Fields] = [
+        {
+            "locality": {"sub_zone": f"weight-{weight}"} if len(groups) > 1 else {},
+            "load_balancing_weight": {"value": total},
+            "lb_endpoints": [_endpoint(endpoint) for endpoint in groups[weight]],
+        }
+        for weight, total in zip(sorted(groups), weights, strict=True)
+    ]
+    body = encode(
+        build(
+            "envoy.config.endpoint.v3.ClusterLoadAssignment",
+            cluster_name=backend.name,
+            endpoints=localities,
+        )
+    )
+    return Resource.of(LOAD_ASSIGNMENT, backend.name, body)
+
+
+def _shrunk(groups: Sequence[tuple[int, int]]) -> list[int]:
+    """Weigh localities of endpoints by weight and number, and keep within what is allowed."""
+    totals = [weight * number for weight, number in groups]
+    shrink = sum(totals) // (_MAX_SUM - len(totals)) + 1
+    return [-(-total // shrink) for total in totals]
+
+
+def _endpoint(endpoint: ir.Endpoint) -> Fields:
+    return {"endpoint": {"address": socket_address(endpoint.address, endpoint.port)}}
+
+
+def _virtual_host(host: ir.VirtualHost) -> bytes:
+    body = encode(
+        build(
+            f"{_ROUTE}.VirtualHost",
+            name=host.name,
+            domains=list(host.domains),
+            metadata=provenance(host.source),
+        )
+    )
+    return body + b"".join(field(3, _route(route)) for route in host.routes)
+
+
+def _route(route: ir.Route) -> bytes:
+    """
+    Encode a Route.
+
+    What is no forwarding stays in its place: a client fails the calls that take it, and no other
+    route gets them.
+    """
+    fields: Fields = {
+        "name": route.name,
+        "match": route_match(route.match),
+        "metadata": provenance(route.source),
+    }
+    match route.action:
+        case Forward(destination=destination):
+            fields["route"] = {"cluster": destination.cluster, **_options(route.options)}
+        case Split(members=members):
+            weights: list[Fields] = [
+                {"name": member.destination.cluster, "weight": {"value": member.weight}}
+                for member in members
+            ]
+            fields["route"] = {
+                "weighted_clusters": {"clusters": weights},
+                **_options(route.options),
+            }
+        case Redirect():
+            fields["redirect"] = {}
+        case DirectResponse(status=status):
+            fields["direct_response"] = {"status": status}
+        case None:
+            raise ValueError(f"the invalid route {route.name} cannot be served")
+        case _:
+            assert_never(route.action)
+    return encode(build(f"{_ROUTE}.Route", **fields))
+
+
+def _options(options: ir.Options) -> Fields:
+    retries = options.retries
+    if retries is None or not retries.num_retries:  # gRPC refuses a policy of none
+        return {}
+    conditions = [each.strip() for each in retries.retry_on.split(",")]
+    known = [each for each in conditions if each in _RETRIABLE]
+    if not known:
+        return {}
+    return {
+        "retry_policy": {
+            "retry_on": ",".join(known),
+            "num_retries": {"value": retries.num_retries},
+        }
+    }
+
+
+def _clusters(configuration: ir.RouteConfiguration) -> Iterator[str]:
+    for host in configuration.virtual_hosts:
+        for route in host.routes:
+            match route.action:
+                case Forward(destination=destination):
+                    yield destination.cluster
+                case Split(members=members):
+                    yield from (member.destination.cluster for member in members)
