@@ -85,7 +85,7 @@ class Delivery:
     known, None where it was told that there is none.
     """
     acked: dict[str, Resource] = field(default_factory=dict)
-    """What it has acknowledged."""
+    """What it has acknowledged; of a collection, without what has been removed since."""
     rejected: dict[str, str] = field(default_factory=dict)
     """The version that it refused, by name."""
     in_flight: dict[str, Sent] = field(default_factory=dict)
@@ -150,6 +150,16 @@ class Delivery:
     def holds(self, name: str) -> bool:
         """Tell whether the client may be using a resource of this name."""
         return self.resumed or self.held.get(name) is not None
+
+    def forget_removed(self) -> None:
+        """
+        Forget that the client has acknowledged what has been taken away from it since.
+
+        The removal need not be acknowledged for that: if the resource comes back meanwhile, the
+        client has to warm it anew (rule 80).
+        """
+        for name in [name for name in self.acked if self.held.get(name) is None]:
+            del self.acked[name]
 
     def repeat(self, names: Iterable[str]) -> None:
         """Have resources sent again, or removed: the client may or may not have them."""

@@ -131,6 +131,8 @@ class DeltaStream(Stream[DeltaRequest]):
             delivery.held.pop(name, None)
             if name in delivery.subscription.names:
                 delivery.held[name] = None
+        if delivery.type_url in COLLECTIONS:
+            delivery.forget_removed()
         delivery.held.update((resource.name, resource.version) for resource in ready)
         if delivery.type_url == CLUSTER:
             self._send_endpoints_behind(snapshot, ready)

@@ -107,6 +107,8 @@ class SotwStream(Stream[SotwRequest]):
             delivery.acked = {}
             older = ()
         accepted = [self._accept(delivery, each) for each in (*older, sent)]
+        if type_url in COLLECTIONS:
+            delivery.forget_removed()
         return Receipt(
             kind=RequestKind.ACK,
             type_url=type_url,
@@ -158,6 +160,7 @@ class SotwStream(Stream[SotwRequest]):
             delivery.waiting = True
             return []
         delivery.held = versions
+        delivery.forget_removed()
         delivery.owed.clear()
         delivery.answer_owed = False
         if delivery.type_url == CLUSTER:

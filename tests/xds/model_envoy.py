@@ -23,6 +23,8 @@ class ModelEnvoy:
         self.snapshot = None
         self.have = {CDS: {}, EDS: {}, LDS: {}, RDS: {}}
         self.warming = set()
+        self.active = set()
+        """Clusters that are used, in this or an older version."""
         self.connect()
 
     def connect(self):
@@ -90,14 +92,16 @@ class ModelEnvoy:
             have.pop(name, None)
         have.update((r.name, r) for r in apply)
         if response.type_url == CDS:
-            self.warming -= {name for name in self.warming if name not in have}
-            self.warming |= {r.name for r in changed if r.requires}
+            self.warming = (self.warming & have.keys()) | {r.name for r in changed if r.requires}
+            self.active = (self.active & have.keys()) | (have.keys() - self.warming)
             self.watch(EDS, again=bool(changed))
             self.verdict_on_clusters(response, refused)
         else:
             if response.type_url == EDS:
                 served = {r.name for r in apply} | set(response.removed)
-                self.warming -= {n for n in self.warming if have_all(self.have[CDS][n], served)}
+                warm = {n for n in self.warming if have_all(self.have[CDS][n], served)}
+                self.warming -= warm
+                self.active |= warm
             if response.type_url == LDS:
                 self.watch(RDS)
             self.verdict(response, refused)

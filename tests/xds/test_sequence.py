@@ -172,6 +172,22 @@ def test_rule_80_refused_update(make):
 
 
 @both
+def test_rule_80_removed_and_back(make):
+    """A cluster that was removed a moment ago has to be acknowledged anew, whatever it was."""
+    client = make(A).start("r")
+    removal = acked(client, of(RDS, acked(client, client.publish(B))))[0]
+
+    back = client.publish(A)
+    removed = client.ack(removal)
+    clusters = of(CDS, back + removed)
+
+    assert {"sotw": "CDS b", "delta": "CDS -a"}[kind(client)] == said([removal])[0]
+    assert [] == of(RDS, back + removed)
+    assert {"sotw": ["CDS a b"], "delta": ["CDS a"]}[kind(client)] == said(clusters)
+    assert ["RDS r"] == said(client.ack(clusters[0]))
+
+
+@both
 def test_rule_81_endpoints_do_not_wait(make):
     """Endpoints never wait for the acknowledgement of clusters."""
     client = make(A)
