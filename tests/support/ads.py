@@ -11,6 +11,7 @@ import grpc
 from support.waiting import wait_until
 from support.wire import Wire
 from xds.cache import SnapshotCache
+from xds.observer import Observer
 from xds.server import AdsServer
 from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from xds.snapshot import Snapshot
+
+
+class Blame(Observer):
+    """Notes which resources the server holds to be at fault for a NACK."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def rejected(self, stream, type_url, versions, text) -> None:
+        self.names += versions
 
 
 class Ads:
@@ -34,6 +45,7 @@ class Ads:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.wire = Wire()
+        self.blame = Blame()
         self.port = 0
 
     def __enter__(self):
@@ -106,7 +118,9 @@ class Ads:
         self._cache = SnapshotCache()
         self._cache.set("test", self.snapshot)
         self._cache.mark_synced()
-        self._server = AdsServer(self._cache, proxy_of=lambda _: "test", identifier="penstock-test")
+        self._server = AdsServer(
+            self._cache, proxy_of=lambda _: "test", observer=self.blame, identifier="penstock-test"
+        )
         make = grpc.aio.server
 
         def with_wire(*args, **kwargs):

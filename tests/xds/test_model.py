@@ -121,7 +121,7 @@ MOVES = [
     )
 )
 def test_rules_80_and_88_moves_to_and_fro(make, script):
-    """However traffic is moved, no route ever leads to a cluster that is not in use yet, or gone."""
+    """However traffic is moved, no route leads to a cluster that is not in use yet, or gone."""
     envoy = make()
     envoy.publish(MOVES[0])
     envoy.settle()
