@@ -21,6 +21,7 @@ class SnapshotCache:
 
     def __init__(self) -> None:
         self._snapshots: dict[str, Snapshot] = {}
+        self._before: dict[str, Snapshot] = {}
         self._watches: dict[str, dict[int, Callable[[], None]]] = {}
         self._next_watch = 0
         self._synced = False
@@ -46,8 +47,11 @@ class SnapshotCache:
 
     def set(self, proxy: str, snapshot: Snapshot) -> None:
         """Replace the snapshot of a proxy, and wake its streams if it is another one."""
-        if self._snapshots.get(proxy) == snapshot:
+        replaced = self._snapshots.get(proxy)
+        if replaced == snapshot:
             return
+        if replaced is not None:
+            self._before[proxy] = replaced
         self._snapshots[proxy] = snapshot
         for wake in tuple(self._watches.get(proxy, {}).values()):
             wake()
@@ -55,6 +59,10 @@ class SnapshotCache:
     def get(self, proxy: str) -> Snapshot | None:
         """Return the newest snapshot of a proxy, if it ever had one."""
         return self._snapshots.get(proxy)
+
+    def before(self, proxy: str) -> Snapshot | None:
+        """Return the snapshot before the newest, which a client that comes back may still have."""
+        return self._before.get(proxy)
 
     def watch(self, proxy: str, wake: Callable[[], None]) -> Callable[[], None]:
         """

@@ -64,10 +64,26 @@ class SotwStream(Stream[SotwRequest]):
         if first:
             delivery.resumed = bool(request.version)
             delivery.answer_owed = request.type_url in COLLECTIONS
+            self._resume(request, now)
         receipt = self._judge(delivery, request, first=first)
         self._subscribe(delivery, request.names, now)
         self._heard(receipt)
         return self._flush()
+
+    def _resume(self, request: SotwRequest, now: float) -> None:
+        """
+        Take what the first request of a type tells of an earlier stream.
+
+        It does not tell which clusters the client has: those of the snapshot before, unless it
+        tells the version of the newest ones (rule 88).
+        """
+        if not request.version:
+            return
+        if request.type_url == CLUSTER and self._snapshot is not None:
+            newest = request.version == self._snapshot.version(CLUSTER)
+            self._sequence.resume(now, self._snapshot if newest else self._before)
+        elif not self._sequence.resuming:
+            self._sequence.resume(now, self._before)
 
     def _not_subscribed(self, nonce: str) -> list[Response]:
         """

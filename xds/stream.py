@@ -107,6 +107,7 @@ class Stream(ABC, Generic[R]):
         clock: Callable[[], float],
         heard: Callable[[Receipt], None] = lambda _: None,
         timing: Timing | None = None,
+        before: Snapshot | None = None,
     ) -> None:
         """
         Begin a stream.
@@ -115,10 +116,13 @@ class Stream(ABC, Generic[R]):
             clock: Tells the time in seconds, from any beginning, and never goes back.
             heard: Is called for each request, before the responses to it exist.
             timing: How long to wait for what.
+            before: The snapshot before the newest, of which the client may still have the
+                clusters if it comes from an earlier stream.
         """
         self._clock = clock
         self._heard = heard
         self._timing = timing or Timing()
+        self._before = before
         self._snapshot: Snapshot | None = None
         self._deliveries: dict[str, Delivery] = {}
         self._sequence = Sequence(self._deliveries, self._timing)

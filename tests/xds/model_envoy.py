@@ -21,6 +21,7 @@ class ModelEnvoy:
     def __init__(self):
         self.clock = FakeClock()
         self.snapshot = None
+        self.before = None
         self.have = {CDS: {}, EDS: {}, LDS: {}, RDS: {}}
         self.warming = set()
         self.active = set()
@@ -29,7 +30,7 @@ class ModelEnvoy:
 
     def connect(self):
         """Begin a new stream; what the client has stays."""
-        self.stream = self.machine(clock=self.clock)
+        self.stream = self.machine(clock=self.clock, before=self.before)
         self.to_client = deque()
         self.to_server = deque()
         self.unacked_clusters = []
@@ -47,8 +48,13 @@ class ModelEnvoy:
             self.begin(CDS)
 
     def publish(self, snapshot):
-        self.snapshot = snapshot
+        self.keep(snapshot)
         self.to_client += self.stream.publish(snapshot)
+
+    def keep(self, snapshot):
+        """Do what the cache does: keep the newest snapshot and the one before."""
+        if snapshot != self.snapshot:
+            self.before, self.snapshot = self.snapshot, snapshot
 
     def advance(self, seconds):
         self.clock.advance(seconds)

@@ -117,16 +117,28 @@ MOVES = [
 @settings(max_examples=100, deadline=None)
 @given(
     script=st.lists(
-        st.tuples(st.sampled_from(MOVES), st.lists(st.booleans(), max_size=16)), max_size=20
+        st.tuples(st.sampled_from(MOVES), st.booleans(), st.lists(st.booleans(), max_size=16)),
+        max_size=20,
     )
 )
 def test_rules_80_and_88_moves_to_and_fro(make, script):
-    """However traffic is moved, no route leads to a cluster that is not in use yet, or gone."""
+    """
+    However traffic is moved, no route leads to a cluster that is not in use yet, or gone.
+
+    A move may also happen while the client is away: one, which it learns when it is back.
+    """
     envoy = make()
     envoy.publish(MOVES[0])
     envoy.settle()
-    for snapshot, deliveries in script:
-        envoy.publish(snapshot)
+    for snapshot, away, deliveries in script:
+        if away:
+            envoy.settle()
+            envoy.keep(snapshot)
+            envoy.connect()
+            while envoy.to_server:
+                envoy.deliver_request()
+        else:
+            envoy.publish(snapshot)
         for to_client in deliveries:
             (envoy.deliver_response if to_client else envoy.deliver_request)()
 

@@ -278,5 +278,60 @@ def test_rule_88_endpoints_outlive_too(make):
     assert ["EDS b"] == said(of(EDS, meanwhile))
 
 
+def back(make, snapshot, before, cds=None):
+    """Let a client with everything of an earlier snapshot begin another stream."""
+    client = make(snapshot, before=before)
+    responses = []
+    for type_url, names in ((CDS, ()), (EDS, ("a",)), (LDS, ()), (RDS, ("r",))):
+        if make is Sotw:
+            version = cds if type_url == CDS and cds else before.version(type_url)
+            responses += client.ask(type_url, *names, version=version)
+        else:
+            there = before.resources(type_url)
+            have = {name: there[name].version for name in names or there}
+            responses += client.ask(type_url, *names, have=have)
+    return client, responses
+
+
+@both
+def test_rule_88_client_that_comes_back(make):
+    """A change while the client is away reaches it in the same steps as any other."""
+    client, first = back(make, B, before=A)
+
+    clusters = of(CDS, first)
+    routes = of(RDS, acked(client, clusters))
+    last = of(CDS, client.ack(routes[0], "r"))
+
+    assert {"sotw": ["CDS a b"], "delta": ["CDS b"]}[kind(client)] == said(clusters)
+    assert [] == of(RDS, first)
+    assert {A.get(EDS, "a").body, B.get(EDS, "b").body} >= {
+        resource.body for response in of(EDS, first) for resource in response.resources
+    }
+    assert ["RDS r"] == said(routes)
+    assert {"sotw": ["CDS b"], "delta": ["CDS -a"]}[kind(client)] == said(last)
+
+
+@both
+def test_rule_88_client_that_comes_back_not_for_ever(make):
+    """A client that comes back and never asks for routes loses the old clusters in the end."""
+    client = make(B, before=A)
+    [clusters, *_] = (
+        client.ask(CDS, version=A.version(CDS))
+        if make is Sotw
+        else client.ask(CDS, have={"a": A.get(CDS, "a").version})
+    )
+    client.ack(clusters)
+
+    assert [] == of(CDS, client.wait(19))
+    assert {"sotw": ["CDS b"], "delta": ["CDS -a"]}[kind(client)] == said(of(CDS, client.wait(1)))
+
+
+def test_rule_88_client_that_has_not_been_away_long():
+    """A client that has the clusters of the snapshot is not given older ones again."""
+    _, first = back(Sotw, B, before=A, cds=B.version(CDS))
+
+    assert ["CDS b"] == said(of(CDS, first))
+
+
 def kind(client):
     return type(client).__name__.lower()
