@@ -35,8 +35,7 @@ class Ads:
     """
     Our management server alone, in a thread of this process, fed by hand.
 
-    A context manager. It can be stopped and started again, on the same port and with nothing
-    remembered, as another process would be.
+    A context manager. It can be stopped and started again, on the same port.
 
     Args:
         snapshot: What to serve at first.
@@ -62,9 +61,9 @@ class Ads:
         self._thread.join(timeout=10)
         self._loop.close()
 
-    def start(self) -> None:
-        """Begin to serve."""
-        self._run(self._start())
+    def start(self, *, remembering: bool = False) -> None:
+        """Begin to serve, as a new process, or as one that was only out of reach."""
+        self._run(self._start(remembering=remembering))
 
     def stop(self) -> None:
         """End all streams and stop listening."""
@@ -114,8 +113,9 @@ class Ads:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _start(self) -> None:
-        self._cache = SnapshotCache()
+    async def _start(self, *, remembering: bool) -> None:
+        if not remembering:
+            self._cache = SnapshotCache()
         self._cache.set("test", self.snapshot)
         self._cache.mark_synced()
         self._server = AdsServer(
