@@ -184,7 +184,8 @@ class Sequence:
     def _has_newest_routes(self, snapshot: Snapshot) -> bool:
         routes = self._deliveries.get(ROUTE_CONFIGURATION)
         if routes is None or not routes.started:
-            return False
+            # A client that comes back asks for all it has before it reads the first answer.
+            return any(each.acked_version or each.rejection for each in self._deliveries.values())
         newest = snapshot.resources(ROUTE_CONFIGURATION)
         return all(
             name in routes.acked and routes.acked[name].version == newest[name].version

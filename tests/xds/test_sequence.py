@@ -313,17 +313,28 @@ def test_rule_88_client_that_comes_back(make):
 
 @both
 def test_rule_88_client_that_comes_back_not_for_ever(make):
-    """A client that comes back and never asks for routes loses the old clusters in the end."""
-    client = make(B, before=A)
-    [clusters, *_] = (
+    """A client that comes back and never accepts the routes loses the old clusters in the end."""
+    client, first = back(make, B, before=A)
+    acked(client, of(CDS, first))
+
+    assert [] == of(CDS, client.wait(19))
+    assert {"sotw": ["CDS b"], "delta": ["CDS -a"]}[kind(client)] == said(of(CDS, client.wait(1)))
+
+
+@both
+def test_rule_88_client_that_comes_back_without_routes(make):
+    """A client that has asked for no routes when it accepts something has none."""
+    client = make(world("b"), before=A)
+    clusters, *_ = (
         client.ask(CDS, version=A.version(CDS))
         if make is Sotw
         else client.ask(CDS, have={"a": A.get(CDS, "a").version})
     )
-    client.ack(clusters)
 
-    assert [] == of(CDS, client.wait(19))
-    assert {"sotw": ["CDS b"], "delta": ["CDS -a"]}[kind(client)] == said(of(CDS, client.wait(1)))
+    last = of(CDS, client.ack(clusters))
+
+    assert {"sotw": "CDS a b", "delta": "CDS b"}[kind(client)] == said([clusters])[0]
+    assert {"sotw": ["CDS b"], "delta": ["CDS -a"]}[kind(client)] == said(last)
 
 
 def test_rule_88_client_that_has_not_been_away_long():
