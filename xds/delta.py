@@ -76,7 +76,7 @@ class DeltaStream(Stream[DeltaRequest]):
         if request.nonce not in delivery.in_flight:
             kind = RequestKind.STALE if request.nonce else RequestKind.SUBSCRIBE
             return Receipt(kind=RequestKind.FIRST if first else kind, type_url=type_url)
-        sent, older = delivery.settle(request.nonce)
+        sent, older = self._settle(delivery, request.nonce)
         for each in older:
             # Rule 72: every response gets its own verdict, unless the client dropped it.
             self._repeat(delivery, each)

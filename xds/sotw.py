@@ -93,7 +93,7 @@ class SotwStream(Stream[SotwRequest]):
         """
         for delivery in self._deliveries.values():
             if nonce in delivery.in_flight:
-                sent, _ = delivery.settle(nonce)
+                sent, _ = self._settle(delivery, nonce)
                 self._repeat(delivery, sent)
                 self._heard(Receipt(kind=RequestKind.STALE, type_url=delivery.type_url))
                 return self._flush()
@@ -106,7 +106,7 @@ class SotwStream(Stream[SotwRequest]):
             known = request.nonce == delivery.last_nonce
             kind = RequestKind.SUBSCRIBE if known else RequestKind.STALE
             return Receipt(kind=RequestKind.FIRST if first else kind, type_url=type_url)
-        sent, older = delivery.settle(request.nonce)
+        sent, older = self._settle(delivery, request.nonce)
         if request.error is not None:
             rejected = self._reject(delivery, sent, request.error, complete=type_url in COLLECTIONS)
             return Receipt(

@@ -7,6 +7,7 @@ alone with a real Envoy, and has snapshots made by hand; what passes between the
 
 from __future__ import annotations
 
+import socket
 import statistics
 import time
 from contextlib import contextmanager
@@ -151,6 +152,32 @@ def test_rule_82_changes_while_warming(tmp_path, protocol, backend, report):
             assert 2 == len(ads.wire.responses(CLUSTER, since=mark))
 
     report(durations)
+
+
+@protocols
+def test_rule_82_change_while_another_cluster_warms(tmp_path, protocol, backend, report):
+    """A cluster that takes its time to be warm, here until a health check fails, holds up none."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        serving(tmp_path, protocol, snapshot(cluster("a"), port=backend)) as (ads, envoy),
+    ):
+        check = {
+            "timeout": {"seconds": 3},
+            "interval": {"seconds": 60},
+            "unhealthy_threshold": {"value": 1},
+            "healthy_threshold": {"value": 1},
+            "http_health_check": {"path": "/"},
+        }
+        slow = [cluster("slow", health_checks=[check]), endpoints("slow", silent.getsockname()[1])]
+        ads.publish(snapshot(cluster("a"), port=backend, extra=slow))
+        wait_until(lambda: "slow" in envoy.clusters("warming"), "the cluster to warm")
+
+        at = ads.publish(snapshot(cluster("a"), cluster("b"), port=backend, extra=slow))
+        duration = until_active(envoy, {"a": 1, "b": 1}, at)
+
+        assert {"slow"} == envoy.clusters("warming").keys()
+
+    report([duration])
 
 
 @protocols

@@ -56,7 +56,7 @@ def test_rule_78_first_routes_do_not_wait_for_ever(make):
     client.ask(RDS, "r")
     client.publish(AB)
 
-    assert [] == of(RDS, client.wait(19))
+    assert [] == of(RDS, client.wait(4))
     assert ["RDS r"] == said(of(RDS, client.wait(1)))
 
 
@@ -196,6 +196,33 @@ def test_rule_81_endpoints_do_not_wait(make):
     after = client.publish(AB) + client.ask(EDS, "a", "b")
 
     assert "EDS b" in said(of(EDS, after))
+
+
+@both
+def test_rule_82_change_while_warming(make):
+    """Clusters do not wait for others to be warm, once the client has them in its hands."""
+    client = make(A).start("r")
+    _, endpoints = client.publish(AB)
+
+    meanwhile = client.publish(world("a b c", routes={"r": "a c"}))
+    then = client.ack(endpoints, "a", "b")
+
+    assert [] == of(CDS, meanwhile)
+    assert {"sotw": ["CDS a b c"], "delta": ["CDS c"]}[kind(client)] == said(of(CDS, then))
+    assert [] == of(RDS, meanwhile + then)
+
+
+@both
+def test_rule_82_change_while_nothing_is_said(make):
+    """A client that says nothing at all about its clusters is sent others after a while."""
+    client = make(A).start("r")
+    client.publish(AB)
+    client.publish(world("a b c", routes={"r": "a c"}))
+
+    assert [] == of(CDS, client.wait(4.9))
+    assert {"sotw": ["CDS a b c"], "delta": ["CDS c"]}[kind(client)] == said(
+        of(CDS, client.wait(0.1))
+    )
 
 
 @both
