@@ -67,8 +67,10 @@ class DeltaStream(Stream[DeltaRequest]):
             resource = self._snapshot and self._snapshot.get(delivery.type_url, name)
             if resource is not None and resource.version == version:
                 delivery.acked[name] = resource
-        if delivery.type_url == CLUSTER and versions:
-            self._sequence.resume(now)
+        if delivery.type_url == CLUSTER:
+            self._before = None
+            if versions:
+                self._sequence.resume(now)
 
     def _judge(self, delivery: Delivery, request: DeltaRequest, *, first: bool) -> Receipt:
         """Take a request as the verdict on a response, if it is one (rules 59, 60 and 73)."""

@@ -51,7 +51,7 @@ class Sequence:
         if type_url not in {CLUSTER, LOAD_ASSIGNMENT}:
             return resources
         lingering: Mapping[str, Resource]
-        lingering = {**self._older(snapshot, now), **self._lingering(snapshot, now)}
+        lingering = {**self._older(snapshot), **self._lingering(snapshot, now)}
         if type_url == LOAD_ASSIGNMENT:
             lingering = self._endpoints_of(lingering)
         if not lingering:
@@ -79,8 +79,16 @@ class Sequence:
 
     @property
     def resuming(self) -> bool:
-        """Tell whether a client may have routes of an earlier stream, as of the last view."""
+        """Tell whether a client may have routes of an earlier stream."""
         return self._resuming_since is not None
+
+    def catch_up(self, snapshot: Snapshot, now: float) -> None:
+        """Notice that a client that is back has the newest routes, or was waited for enough."""
+        since = self._resuming_since
+        if since is not None and (
+            self._has_newest_routes(snapshot) or now >= since + self._timing.prune
+        ):
+            self._resuming_since = self._before = None
 
     def holds_back(self, snapshot: Snapshot, resource: Resource, now: float) -> bool:
         """
@@ -165,13 +173,9 @@ class Sequence:
             if now < since + self._timing.prune
         }
 
-    def _older(self, snapshot: Snapshot, now: float) -> Mapping[str, Resource]:
+    def _older(self, snapshot: Snapshot) -> Mapping[str, Resource]:
         """Return the clusters that have left the snapshot while the client was away."""
         self._older_there = False
-        if self._resuming_since is None:
-            return {}
-        if self._has_newest_routes(snapshot) or now >= self._resuming_since + self._timing.prune:
-            self._resuming_since = self._before = None
         if self._before is None:
             return {}
         there = self._before.resources(CLUSTER)

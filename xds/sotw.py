@@ -77,13 +77,13 @@ class SotwStream(Stream[SotwRequest]):
         It does not tell which clusters the client has: those of the snapshot before, unless it
         tells the version of the newest ones (rule 88).
         """
-        if not request.version:
-            return
-        if request.type_url == CLUSTER and self._snapshot is not None:
-            newest = request.version == self._snapshot.version(CLUSTER)
-            self._sequence.resume(now, self._snapshot if newest else self._before)
-        elif not self._sequence.resuming:
-            self._sequence.resume(now, self._before)
+        before = self._before
+        if request.type_url == CLUSTER:
+            self._before = None
+            if self._snapshot is not None and request.version == self._snapshot.version(CLUSTER):
+                before = self._snapshot
+        if request.version and (request.type_url == CLUSTER or not self._sequence.resuming):
+            self._sequence.resume(now, before)
 
     def _not_subscribed(self, nonce: str) -> list[Response]:
         """

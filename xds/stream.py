@@ -123,6 +123,7 @@ class Stream(ABC, Generic[R]):
         self._heard = heard
         self._timing = timing or Timing()
         self._before = before
+        """Kept only until the client has told which clusters it has."""
         self._snapshot: Snapshot | None = None
         self._deliveries: dict[str, Delivery] = {}
         self._sequence = Sequence(self._deliveries, self._timing)
@@ -209,6 +210,7 @@ class Stream(ABC, Generic[R]):
         responses: list[Response] = []
         if self._snapshot is None:
             return responses
+        self._sequence.catch_up(self._snapshot, now)
         for delivery in self._in_order():
             if delivery.dirty or delivery.waiting:
                 delivery.dirty = False
