@@ -364,6 +364,17 @@ def test_rule_88_client_that_comes_back_without_routes(make):
     assert {"sotw": ["CDS b"], "delta": ["CDS -a"]}[kind(client)] == said(last)
 
 
+@both
+def test_rule_12_no_old_snapshot_is_kept(make):
+    """The snapshot before is forgotten when the client has the newest routes."""
+    client, first = back(make, B, before=A)
+
+    for response in acked(client, of(CDS, first)):
+        client.ack(response, "r")
+
+    assert [None, None] == [client.stream._before, client.stream._sequence._before]
+
+
 def test_rule_88_client_that_has_not_been_away_long():
     """A client that has the clusters of the snapshot is not given older ones again."""
     _, first = back(Sotw, B, before=A, cds=B.version(CDS))
