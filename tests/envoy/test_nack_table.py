@@ -489,7 +489,6 @@ def chosen(not_yet):
 
 AGAIN = "the whole collection is sent again, with what was refused in it (109)"
 LATE = "routes wait for the acknowledgement of a collection that is refused (109)"
-NONE = "there is no last good version to serve (103, 107)"
 
 
 @pytest.mark.parametrize(
@@ -539,34 +538,6 @@ def test_rule_109_new_route_to_a_new_cluster(row, protocol, tmp_path):
         with refused(row, protocol, tmp_path, old, new) as (_, ads, _, _):
             wait_until(ads.wire.refusals, "the NACK")
             wait_until(lambda: fetch(port, "/").body == "new", "an answer", SOON)
-
-
-@pytest.mark.parametrize(
-    ("row", "protocol"),
-    chosen(
-        {
-            name: {"sotw": NONE, "delta": NONE}
-            for name in (
-                "regex",
-                "address that is none",
-                "negative timeout",
-                "address that is taken",
-            )
-        }
-    ),
-)
-def test_rule_107_new_client(row, protocol, tmp_path):
-    """An Envoy that starts after the refusal is served what was good, not what was refused."""
-    with refused(row, protocol, tmp_path) as (scene, ads, envoy, bad):
-        wait_until(ads.wire.refusals, "the NACK")
-        wait_until(lambda: quiet(ads), "silence")
-        mark = len(ads.wire.messages)
-        envoy.kill()
-
-        envoy.start()
-        wait_until(lambda: scene.seen() == scene.after, f"{scene.after}", SOON)
-
-        assert 0 == ads.wire.times_sent(bad.type_url, bad.name, bad.body, since=mark)
 
 
 def quiet(ads):
