@@ -22,6 +22,7 @@ class SnapshotCache:
 
     def __init__(self) -> None:
         self._snapshots: dict[str, Snapshot] = {}
+        self._before: dict[str, Snapshot] = {}
         self._own: dict[str, dict[str, Snapshot]] = {}
         self._trials: dict[int, Snapshot] = {}
         self._watches: dict[str, dict[int, Callable[[], None]]] = {}
@@ -61,8 +62,11 @@ class SnapshotCache:
             snapshot: What its clients are to be served.
             own: What single clients are to be served instead, by their id.
         """
-        if self._snapshots.get(proxy) == snapshot and self._own.get(proxy, {}) == own:
+        replaced = self._snapshots.get(proxy)
+        if replaced == snapshot and self._own.get(proxy, {}) == own:
             return
+        if replaced is not None and replaced != snapshot:
+            self._before[proxy] = replaced
         self._snapshots[proxy] = snapshot
         self._own[proxy] = dict(own)
         self._wake(proxy)
@@ -92,6 +96,10 @@ class SnapshotCache:
     def _wake(self, proxy: str) -> None:
         for wake in tuple(self._watches.get(proxy, {}).values()):
             wake()
+
+    def before(self, proxy: str) -> Snapshot | None:
+        """Return the snapshot before the newest, which a client that comes back may still have."""
+        return self._before.get(proxy)
 
     def watch(self, proxy: str, wake: Callable[[], None]) -> Callable[[], None]:
         """

@@ -32,7 +32,12 @@ class Timing:
     prune: float = 20.0
     """Removed clusters, for the client to acknowledge the routes that do without them."""
     in_flight: float = 25.0
-    """An update, for the verdict on the one before; clusters may rightly take 15 s."""
+    """An update, for the verdict on the one before."""
+    warming: float = 5.0
+    """
+    An update of clusters, for a sign that the client has taken the one before. The verdict comes
+    when all of it is warm, which may take a cluster with a silent name server half a minute.
+    """
     doubt: float = 5.0
     """
     A request, for the acknowledgement of a response that was sent ahead of it. A client that was
@@ -106,7 +111,7 @@ class Delivery:
     known, None where it was told that there is none.
     """
     acked: dict[str, Resource] = field(default_factory=dict)
-    """What it has acknowledged."""
+    """What it has acknowledged; of a collection, without what has been removed since."""
     refused: dict[tuple[str, str], None] = field(default_factory=dict)
     """
     Names and versions that it refused, the oldest first. None of them is ever sent again on this
@@ -171,17 +176,34 @@ class Delivery:
                 return sent
         return None
 
-    def busy(self, since: float) -> bool:
+    def busy(self, since: float, *, after: int = 0) -> bool:
         """
         Tell whether the client has resources to judge that were sent after a time.
 
         Removals do not count: a client that has unsubscribed meanwhile never answers them.
+
+        Args:
+            since: The time.
+            after: The number of a response, those before which do not count either.
         """
-        return any(sent.at > since and sent.resources for sent in self.in_flight.values())
+        return any(
+            sent.at > since and sent.resources and int(nonce) > after
+            for nonce, sent in self.in_flight.items()
+        )
 
     def holds(self, name: str) -> bool:
         """Tell whether the client may be using a resource of this name."""
         return self.resumed or self.held.get(name) is not None
+
+    def forget_removed(self) -> None:
+        """
+        Forget that the client has acknowledged what has been taken away from it since.
+
+        The removal need not be acknowledged for that: if the resource comes back meanwhile, the
+        client has to warm it anew (rule 80).
+        """
+        for name in [name for name in self.acked if self.held.get(name) is None]:
+            del self.acked[name]
 
     def repeat(self, names: Iterable[str]) -> None:
         """Have resources sent again, or removed: the client may or may not have them."""

@@ -49,13 +49,13 @@ class DeltaStream(Stream[DeltaRequest]):
         delivery = self._delivery(request.type_url)
         first, delivery.started = not delivery.started, True
         if first:
-            self._resume(delivery, request.initial_versions)
+            self._resume(delivery, request.initial_versions, now)
         receipt = self._judge(delivery, request, first=first)
         self._subscribe(delivery, request, now, first=first)
         self._heard(receipt)
         return self._flush()
 
-    def _resume(self, delivery: Delivery, versions: Mapping[str, str]) -> None:
+    def _resume(self, delivery: Delivery, versions: Mapping[str, str], now: float) -> None:
         """
         Take what the client already has (rules 54 and 55).
 
@@ -67,6 +67,10 @@ class DeltaStream(Stream[DeltaRequest]):
             resource = self._snapshot and self._snapshot.get(delivery.type_url, name)
             if resource is not None and resource.version == version:
                 delivery.acked[name] = resource
+        if delivery.type_url == CLUSTER:
+            self._before = None
+            if versions:
+                self._sequence.resume(now)
 
     def _judge(self, delivery: Delivery, request: DeltaRequest, *, first: bool) -> Receipt:
         """Take a request as the verdict on a response, if it is one (rules 59, 60 and 73)."""
@@ -74,7 +78,7 @@ class DeltaStream(Stream[DeltaRequest]):
         if request.nonce not in delivery.in_flight:
             kind = RequestKind.STALE if request.nonce else RequestKind.SUBSCRIBE
             return Receipt(kind=RequestKind.FIRST if first else kind, type_url=type_url)
-        sent, older = delivery.settle(request.nonce)
+        sent, older = self._settle(delivery, request.nonce)
         for each in older:
             # Rule 72: every response gets its own verdict, unless the client dropped it.
             self._repeat(delivery, each)
@@ -131,6 +135,8 @@ class DeltaStream(Stream[DeltaRequest]):
             delivery.held.pop(name, None)
             if name in delivery.subscription.names:
                 delivery.held[name] = None
+        if delivery.type_url in COLLECTIONS:
+            delivery.forget_removed()
         delivery.held.update((resource.name, resource.version) for resource in ready)
         if delivery.type_url == CLUSTER:
             self._send_endpoints_behind(snapshot, ready)
@@ -141,7 +147,8 @@ class DeltaStream(Stream[DeltaRequest]):
         Return the names to be told that they do not exist, sorted.
 
         Rules 67 to 69: those that the client has, asks for just now, or waits for, unless it has
-        been told; they stay subscribed to.
+        been told; they stay subscribed to. Of a client that comes from an earlier stream it is
+        not known yet which clusters its routes lead to (rule 88).
         """
         subscription = delivery.subscription
         gone = {
@@ -149,6 +156,9 @@ class DeltaStream(Stream[DeltaRequest]):
             for name, version in delivery.held.items()
             if version is not None and name not in wanted and subscription.wants(name)
         }
+        if delivery.type_url == CLUSTER and self._sequence.resuming:
+            delivery.waiting |= not gone <= delivery.owed
+            gone &= delivery.owed
         unknown = {
             name
             for name in subscription.names | delivery.owed

@@ -38,13 +38,20 @@ class Sequence:
         """When a listener or route configuration began to wait for clusters."""
         self._lingering_since: dict[str, float] = {}
         """When a removed cluster began to wait for routes."""
+        self._resuming_since: float | None = None
+        """Since when a client is back that may have routes of an earlier stream."""
+        self._before: Snapshot | None = None
+        """What it was served there, if that is not for the client to say."""
+        self._older_there = False
+        """Whether a view has clusters of an earlier stream."""
 
     def view(self, snapshot: Snapshot, type_url: str, now: float) -> Mapping[str, Resource]:
         """Return what the client may have of a type at this moment, by name, sorted."""
         resources = snapshot.resources(type_url)
         if type_url not in {CLUSTER, LOAD_ASSIGNMENT}:
             return resources
-        lingering = self._lingering(snapshot, now)
+        lingering: Mapping[str, Resource]
+        lingering = {**self._older(snapshot), **self._lingering(snapshot, now)}
         if type_url == LOAD_ASSIGNMENT:
             lingering = self._endpoints_of(lingering)
         if not lingering:
@@ -53,7 +60,35 @@ class Sequence:
 
     def lingers(self, type_url: str) -> bool:
         """Tell whether a view of this type has more than the snapshot."""
-        return bool(self._lingering_since) and type_url in {CLUSTER, LOAD_ASSIGNMENT}
+        lingering = self._lingering_since or self._older_there
+        return bool(lingering) and type_url in {CLUSTER, LOAD_ASSIGNMENT}
+
+    def resume(self, now: float, before: Snapshot | None = None) -> None:
+        """
+        Let clusters outlive the routes that a client has from an earlier stream.
+
+        Which those are is not known, so that nothing is removed before it has the newest routes
+        (rule 88).
+
+        Args:
+            now: The time.
+            before: What it was served there, as far as that is known and not for it to say.
+        """
+        self._resuming_since = now if self._resuming_since is None else self._resuming_since
+        self._before = before
+
+    @property
+    def resuming(self) -> bool:
+        """Tell whether a client may have routes of an earlier stream."""
+        return self._resuming_since is not None
+
+    def catch_up(self, snapshot: Snapshot, now: float) -> None:
+        """Notice that a client that is back has the newest routes, or was waited for enough."""
+        since = self._resuming_since
+        if since is not None and (
+            self._has_newest_routes(snapshot) or now >= since + self._timing.prune
+        ):
+            self._resuming_since = self._before = None
 
     def holds_back(self, snapshot: Snapshot, resource: Resource, now: float) -> bool:
         """
@@ -81,6 +116,8 @@ class Sequence:
             yield since + self._timing.barrier
         for since in self._lingering_since.values():
             yield since + self._timing.prune
+        if self._resuming_since is not None:
+            yield self._resuming_since + self._timing.prune
 
     def _lacks_clusters(self, snapshot: Snapshot, resource: Resource) -> bool:
         if resource.type_url == LISTENER:
@@ -137,11 +174,36 @@ class Sequence:
             if now < since + self._timing.prune
         }
 
-    def _endpoints_of(self, clusters: Mapping[str, Resource]) -> Mapping[str, Resource]:
-        endpoints = self._deliveries.get(LOAD_ASSIGNMENT)
-        if endpoints is None or not clusters:
+    def _older(self, snapshot: Snapshot) -> Mapping[str, Resource]:
+        """Return the clusters that have left the snapshot while the client was away."""
+        self._older_there = False
+        if self._before is None:
             return {}
-        names = {name for cluster in clusters.values() for name in cluster.requires}
-        return {
-            resource.name: resource for resource in endpoints.in_use() if resource.name in names
+        there = self._before.resources(CLUSTER)
+        routes = self._before.resources(ROUTE_CONFIGURATION).values()
+        needed = {name for resource in routes for name in resource.requires}
+        gone = needed & there.keys() - snapshot.resources(CLUSTER).keys()
+        self._older_there = bool(gone)
+        return {name: there[name] for name in gone}
+
+    def _has_newest_routes(self, snapshot: Snapshot) -> bool:
+        routes = self._deliveries.get(ROUTE_CONFIGURATION)
+        if routes is None or not routes.started:
+            # A client that comes back asks for all it has before it reads the first answer.
+            return any(each.acked_version or each.rejection for each in self._deliveries.values())
+        newest = snapshot.resources(ROUTE_CONFIGURATION)
+        return all(
+            name in routes.acked and routes.acked[name].version == newest[name].version
+            for name in routes.subscription.names & newest.keys()
+        )
+
+    def _endpoints_of(self, clusters: Mapping[str, Resource]) -> Mapping[str, Resource]:
+        if not clusters:
+            return {}
+        endpoints = self._deliveries.get(LOAD_ASSIGNMENT)
+        known = {
+            **({} if self._before is None else self._before.resources(LOAD_ASSIGNMENT)),
+            **({} if endpoints is None else {each.name: each for each in endpoints.in_use()}),
         }
+        names = {name for cluster in clusters.values() for name in cluster.requires}
+        return {name: known[name] for name in names & known.keys()}

@@ -96,7 +96,9 @@ class Session:
         self._control_plane = control_plane
         self._clock = clock
         self._wall_clock = wall_clock
-        self._machine: Stream[Any] = _MACHINE[info.protocol](clock=clock, heard=self._heard)
+        self._machine: Stream[Any] = _MACHINE[info.protocol](
+            clock=clock, heard=self._heard, before=cache.before(info.proxy)
+        )
         self._snapshot: Snapshot | None = None
         self._outbox: deque[Response] = deque()
         self._written = asyncio.Event()

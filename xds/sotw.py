@@ -64,10 +64,26 @@ class SotwStream(Stream[SotwRequest]):
         if first:
             delivery.resumed = bool(request.version)
             delivery.answer_owed = request.type_url in COLLECTIONS
+            self._resume(request, now)
         receipt = self._judge(delivery, request, first=first)
         self._subscribe(delivery, request.names, now)
         self._heard(receipt)
         return self._flush()
+
+    def _resume(self, request: SotwRequest, now: float) -> None:
+        """
+        Take what the first request of a type tells of an earlier stream.
+
+        It does not tell which clusters the client has: those of the snapshot before, unless it
+        tells the version of the newest ones (rule 88).
+        """
+        before = self._before
+        if request.type_url == CLUSTER:
+            self._before = None
+            if self._snapshot is not None and request.version == self._snapshot.version(CLUSTER):
+                before = self._snapshot
+        if request.version and (request.type_url == CLUSTER or not self._sequence.resuming):
+            self._sequence.resume(now, before)
 
     def _not_subscribed(self, nonce: str) -> list[Response]:
         """
@@ -77,7 +93,7 @@ class SotwStream(Stream[SotwRequest]):
         """
         for delivery in self._deliveries.values():
             if nonce in delivery.in_flight:
-                sent, _ = delivery.settle(nonce)
+                sent, _ = self._settle(delivery, nonce)
                 self._repeat(delivery, sent)
                 self._heard(Receipt(kind=RequestKind.STALE, type_url=delivery.type_url))
                 return self._flush()
@@ -90,7 +106,7 @@ class SotwStream(Stream[SotwRequest]):
             known = request.nonce == delivery.last_nonce
             kind = RequestKind.SUBSCRIBE if known else RequestKind.STALE
             return Receipt(kind=RequestKind.FIRST if first else kind, type_url=type_url)
-        sent, older = delivery.settle(request.nonce)
+        sent, older = self._settle(delivery, request.nonce)
         if request.error is not None:
             rejected = self._reject(delivery, sent, request.error, complete=type_url in COLLECTIONS)
             return Receipt(
@@ -107,6 +123,8 @@ class SotwStream(Stream[SotwRequest]):
             delivery.acked = {}
             older = ()
         accepted = [self._accept(delivery, each) for each in (*older, sent)]
+        if type_url in COLLECTIONS:
+            delivery.forget_removed()
         return Receipt(
             kind=RequestKind.ACK,
             type_url=type_url,
@@ -158,6 +176,7 @@ class SotwStream(Stream[SotwRequest]):
             delivery.waiting = True
             return []
         delivery.held = versions
+        delivery.forget_removed()
         delivery.owed.clear()
         delivery.answer_owed = False
         if delivery.type_url == CLUSTER:

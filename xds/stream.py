@@ -107,6 +107,7 @@ class Stream(ABC, Generic[R]):
         clock: Callable[[], float],
         heard: Callable[[Receipt], None] = lambda _: None,
         timing: Timing | None = None,
+        before: Snapshot | None = None,
     ) -> None:
         """
         Begin a stream.
@@ -115,14 +116,20 @@ class Stream(ABC, Generic[R]):
             clock: Tells the time in seconds, from any beginning, and never goes back.
             heard: Is called for each request, before the responses to it exist.
             timing: How long to wait for what.
+            before: The snapshot before the newest, of which the client may still have the
+                clusters if it comes from an earlier stream.
         """
         self._clock = clock
         self._heard = heard
         self._timing = timing or Timing()
+        self._before = before
+        """Kept only until the client has told which clusters it has."""
         self._snapshot: Snapshot | None = None
         self._deliveries: dict[str, Delivery] = {}
         self._sequence = Sequence(self._deliveries, self._timing)
         self._responses = 0
+        self._taken = 0
+        """The number of the last response that the client has read for sure."""
         self._looked_at = clock()
         """When everything due by then was last considered."""
 
@@ -192,7 +199,8 @@ class Stream(ABC, Generic[R]):
         for delivery in self._deliveries.values():
             for sent in delivery.in_flight.values():
                 if delivery.waiting:
-                    yield sent.at + self._timing.in_flight
+                    clusters = delivery.type_url == CLUSTER
+                    yield sent.at + (self._timing.warming if clusters else self._timing.in_flight)
                 if sent.doubted_at is not None:
                     yield sent.doubted_at + self._timing.doubt
 
@@ -210,6 +218,7 @@ class Stream(ABC, Generic[R]):
         responses: list[Response] = []
         if self._snapshot is None:
             return responses
+        self._sequence.catch_up(self._snapshot, now)
         for delivery in self._in_order():
             if delivery.dirty or delivery.waiting:
                 delivery.dirty = False
@@ -230,8 +239,20 @@ class Stream(ABC, Generic[R]):
         return wanted
 
     def _busy(self, delivery: Delivery, now: float) -> bool:
-        """Tell whether to wait for the verdict on the update before this one (rule 113)."""
+        """
+        Tell whether to wait for the verdict on the update before this one (rule 113).
+
+        That on clusters comes when they are warm; they are in the client's hands as soon as it
+        answers anything that was sent later (rule 82).
+        """
+        if delivery.type_url == CLUSTER:
+            return delivery.busy(now - self._timing.warming, after=self._taken)
         return delivery.busy(now - self._timing.in_flight)
+
+    def _settle(self, delivery: Delivery, nonce: str) -> tuple[Sent, tuple[Sent, ...]]:
+        """Take the response with this nonce, and those before it, which it settles too."""
+        self._taken = max(self._taken, int(nonce))
+        return delivery.settle(nonce)
 
     def _ready(
         self, snapshot: Snapshot, delivery: Delivery, changed: Iterable[Resource], now: float

@@ -5,6 +5,7 @@ Everything listens on loopback, on ports that the system chooses, and ends with 
 processes are ended by their id.
 """
 
+from support.ads import Ads
 from support.client import Answer, Client, fetch
 from support.control_plane import ControlPlane
 from support.envoy import ROOT, RealEnvoy, bootstrap
@@ -14,6 +15,7 @@ from support.waiting import wait_until
 
 __all__ = [
     "ROOT",
+    "Ads",
     "Answer",
     "Client",
     "ControlPlane",

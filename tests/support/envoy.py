@@ -148,6 +148,17 @@ class RealEnvoy(Process):
                 found[f"{body['@type']} {body['name']}"] = item["version_info"]
         return found
 
+    def clusters(self, state: str = "active") -> dict[str, dict[str, object]]:
+        """Return the clusters that came by xDS and are in use, or still `warming`, by name."""
+        key = f"dynamic_{state}_clusters"
+        found = json.loads(self.get(f"/config_dump?resource={key}")).get("configs", ())
+        return {item["cluster"]["name"]: item["cluster"] for item in found}
+
+    def listeners(self) -> set[str]:
+        """Return the names of the listeners that came by xDS and take connections."""
+        found = json.loads(self.get("/config_dump?resource=dynamic_listeners")).get("configs", ())
+        return {item["name"] for item in found if "active_state" in item}
+
     def ready(self) -> bool:
         return self.get("/ready").startswith(b"LIVE")
 

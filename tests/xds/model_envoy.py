@@ -21,13 +21,16 @@ class ModelEnvoy:
     def __init__(self):
         self.clock = FakeClock()
         self.snapshot = None
+        self.before = None
         self.have = {CDS: {}, EDS: {}, LDS: {}, RDS: {}}
         self.warming = set()
+        self.active = set()
+        """Clusters that are used, in this or an older version."""
         self.connect()
 
     def connect(self):
         """Begin a new stream; what the client has stays."""
-        self.stream = self.machine(clock=self.clock)
+        self.stream = self.machine(clock=self.clock, before=self.before)
         self.to_client = deque()
         self.to_server = deque()
         self.unacked_clusters = []
@@ -45,8 +48,13 @@ class ModelEnvoy:
             self.begin(CDS)
 
     def publish(self, snapshot):
-        self.snapshot = snapshot
+        self.keep(snapshot)
         self.to_client += self.stream.publish(snapshot)
+
+    def keep(self, snapshot):
+        """Do what the cache does: keep the newest snapshot and the one before."""
+        if snapshot != self.snapshot:
+            self.before, self.snapshot = self.snapshot, snapshot
 
     def advance(self, seconds):
         self.clock.advance(seconds)
@@ -90,14 +98,16 @@ class ModelEnvoy:
             have.pop(name, None)
         have.update((r.name, r) for r in apply)
         if response.type_url == CDS:
-            self.warming -= {name for name in self.warming if name not in have}
-            self.warming |= {r.name for r in changed if r.requires}
+            self.warming = (self.warming & have.keys()) | {r.name for r in changed if r.requires}
+            self.active = (self.active & have.keys()) | (have.keys() - self.warming)
             self.watch(EDS, again=bool(changed))
             self.verdict_on_clusters(response, refused)
         else:
             if response.type_url == EDS:
                 served = {r.name for r in apply} | set(response.removed)
-                self.warming -= {n for n in self.warming if have_all(self.have[CDS][n], served)}
+                warm = {n for n in self.warming if have_all(self.have[CDS][n], served)}
+                self.warming -= warm
+                self.active |= warm
             if response.type_url == LDS:
                 self.watch(RDS)
             self.verdict(response, refused)

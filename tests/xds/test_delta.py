@@ -51,9 +51,17 @@ class TestSubscriptions:
     def test_rule_55_gone_meanwhile(self):
         """What was removed while the client was away is removed when it is back."""
         client = Delta(AB)
+        have = versions(AB, LDS, "l") | {"gone": "1"}
+
+        assert ["LDS -gone"] == said(client.ask(LDS, have=have))
+
+    def test_rules_55_and_88_cluster_gone_meanwhile(self):
+        """A cluster that was removed meanwhile goes when the client has the newest routes."""
+        client = Delta(AB)
         have = versions(AB, CDS, "a", "b") | {"gone": "1"}
 
-        assert ["CDS -gone"] == said(client.ask(CDS, have=have))
+        assert ["CDS"] == said(client.ask(CDS, have=have))
+        assert ["CDS -gone"] == said(client.ask(RDS, "r", have=versions(AB, RDS, "r")))
 
     @pytest.mark.parametrize("type_url", [CDS, LDS])
     @pytest.mark.parametrize("names", [(), ("*",)])

@@ -106,6 +106,48 @@ def test_routes_always_have_their_clusters(make, script):
     envoy.settle()
 
 
+MOVES = [
+    world(clusters, routes={"r": used}, edits=edits)
+    for clusters, used in [("a", "a"), ("b", "b"), ("d@a", "d"), ("a b", "a b")]
+    for edits in [{}, {"CDS a": "2", "EDS b": "2"}]
+]
+
+
+@envoys
+@settings(max_examples=100, deadline=None)
+@given(
+    script=st.lists(
+        st.tuples(st.sampled_from(MOVES), st.booleans(), st.lists(st.booleans(), max_size=16)),
+        max_size=20,
+    )
+)
+def test_rules_80_and_88_moves_to_and_fro(make, script):
+    """
+    However traffic is moved, no route leads to a cluster that is not in use yet, or gone.
+
+    A move may also happen while the client is away: one, which it learns when it is back.
+    """
+    envoy = make()
+    envoy.publish(MOVES[0])
+    envoy.settle()
+    for snapshot, away, deliveries in script:
+        if away:
+            envoy.settle()
+            envoy.keep(snapshot)
+            envoy.connect()
+            while envoy.to_server:
+                envoy.deliver_request()
+        else:
+            envoy.publish(snapshot)
+        for to_client in deliveries:
+            (envoy.deliver_response if to_client else envoy.deliver_request)()
+
+            assert set(needs(envoy, "r")) <= envoy.active
+
+    envoy.settle()
+    agrees(envoy, envoy.snapshot)
+
+
 @envoys
 @settings(max_examples=60, deadline=None)
 @given(script=st.lists(st.one_of(steps, steps, disturbances), max_size=40))

@@ -56,7 +56,7 @@ def test_rule_78_first_routes_do_not_wait_for_ever(make):
     client.ask(RDS, "r")
     client.publish(AB)
 
-    assert [] == of(RDS, client.wait(19))
+    assert [] == of(RDS, client.wait(4))
     assert ["RDS r"] == said(of(RDS, client.wait(1)))
 
 
@@ -172,6 +172,22 @@ def test_rule_80_refused_update(make):
 
 
 @both
+def test_rule_80_removed_and_back(make):
+    """A cluster that was removed a moment ago has to be acknowledged anew, whatever it was."""
+    client = make(A).start("r")
+    removal = acked(client, of(RDS, acked(client, client.publish(B))))[0]
+
+    back = client.publish(A)
+    removed = client.ack(removal)
+    clusters = of(CDS, back + removed)
+
+    assert {"sotw": "CDS b", "delta": "CDS -a"}[kind(client)] == said([removal])[0]
+    assert [] == of(RDS, back + removed)
+    assert {"sotw": ["CDS a b"], "delta": ["CDS a"]}[kind(client)] == said(clusters)
+    assert ["RDS r"] == said(client.ack(clusters[0]))
+
+
+@both
 def test_rule_81_endpoints_do_not_wait(make):
     """Endpoints never wait for the acknowledgement of clusters."""
     client = make(A)
@@ -180,6 +196,33 @@ def test_rule_81_endpoints_do_not_wait(make):
     after = client.publish(AB) + client.ask(EDS, "a", "b")
 
     assert "EDS b" in said(of(EDS, after))
+
+
+@both
+def test_rule_82_change_while_warming(make):
+    """Clusters do not wait for others to be warm, once the client has them in its hands."""
+    client = make(A).start("r")
+    _, endpoints = client.publish(AB)
+
+    meanwhile = client.publish(world("a b c", routes={"r": "a c"}))
+    then = client.ack(endpoints, "a", "b")
+
+    assert [] == of(CDS, meanwhile)
+    assert {"sotw": ["CDS a b c"], "delta": ["CDS c"]}[kind(client)] == said(of(CDS, then))
+    assert [] == of(RDS, meanwhile + then)
+
+
+@both
+def test_rule_82_change_while_nothing_is_said(make):
+    """A client that says nothing at all about its clusters is sent others after a while."""
+    client = make(A).start("r")
+    client.publish(AB)
+    client.publish(world("a b c", routes={"r": "a c"}))
+
+    assert [] == of(CDS, client.wait(4.9))
+    assert {"sotw": ["CDS a b c"], "delta": ["CDS c"]}[kind(client)] == said(
+        of(CDS, client.wait(0.1))
+    )
 
 
 @both
@@ -260,6 +303,83 @@ def test_rule_88_endpoints_outlive_too(make):
     meanwhile = client.publish(B)
 
     assert ["EDS b"] == said(of(EDS, meanwhile))
+
+
+def back(make, snapshot, before, cds=None):
+    """Let a client with everything of an earlier snapshot begin another stream."""
+    client = make(snapshot, before=before)
+    responses = []
+    for type_url, names in ((CDS, ()), (EDS, ("a",)), (LDS, ()), (RDS, ("r",))):
+        if make is Sotw:
+            version = cds if type_url == CDS and cds else before.version(type_url)
+            responses += client.ask(type_url, *names, version=version)
+        else:
+            there = before.resources(type_url)
+            have = {name: there[name].version for name in names or there}
+            responses += client.ask(type_url, *names, have=have)
+    return client, responses
+
+
+@both
+def test_rule_88_client_that_comes_back(make):
+    """A change while the client is away reaches it in the same steps as any other."""
+    client, first = back(make, B, before=A)
+
+    clusters = of(CDS, first)
+    routes = of(RDS, acked(client, clusters))
+    last = of(CDS, client.ack(routes[0], "r"))
+
+    assert {"sotw": ["CDS a b"], "delta": ["CDS b"]}[kind(client)] == said(clusters)
+    assert [] == of(RDS, first)
+    assert {A.get(EDS, "a").body, B.get(EDS, "b").body} >= {
+        resource.body for response in of(EDS, first) for resource in response.resources
+    }
+    assert ["RDS r"] == said(routes)
+    assert {"sotw": ["CDS b"], "delta": ["CDS -a"]}[kind(client)] == said(last)
+
+
+@both
+def test_rule_88_client_that_comes_back_not_for_ever(make):
+    """A client that comes back and never accepts the routes loses the old clusters in the end."""
+    client, first = back(make, B, before=A)
+    acked(client, of(CDS, first))
+
+    assert [] == of(CDS, client.wait(19))
+    assert {"sotw": ["CDS b"], "delta": ["CDS -a"]}[kind(client)] == said(of(CDS, client.wait(1)))
+
+
+@both
+def test_rule_88_client_that_comes_back_without_routes(make):
+    """A client that has asked for no routes when it accepts something has none."""
+    client = make(world("b"), before=A)
+    clusters, *_ = (
+        client.ask(CDS, version=A.version(CDS))
+        if make is Sotw
+        else client.ask(CDS, have={"a": A.get(CDS, "a").version})
+    )
+
+    last = of(CDS, client.ack(clusters))
+
+    assert {"sotw": "CDS a b", "delta": "CDS b"}[kind(client)] == said([clusters])[0]
+    assert {"sotw": ["CDS b"], "delta": ["CDS -a"]}[kind(client)] == said(last)
+
+
+@both
+def test_rule_12_no_old_snapshot_is_kept(make):
+    """The snapshot before is forgotten when the client has the newest routes."""
+    client, first = back(make, B, before=A)
+
+    for response in acked(client, of(CDS, first)):
+        client.ack(response, "r")
+
+    assert [None, None] == [client.stream._before, client.stream._sequence._before]
+
+
+def test_rule_88_client_that_has_not_been_away_long():
+    """A client that has the clusters of the snapshot is not given older ones again."""
+    _, first = back(Sotw, B, before=A, cds=B.version(CDS))
+
+    assert ["CDS b"] == said(of(CDS, first))
 
 
 def kind(client):
