@@ -38,13 +38,19 @@ def backend():
 
 @pytest.fixture
 def report(record_property, request):
-    """Report how long something took, time after time, and hold it to the limit."""
+    """
+    Report how long something took, time after time, and hold it to the limit.
+
+    A machine that does other work may stand still for a moment, but no longer than a third of
+    what a server that keeps no order would take each time.
+    """
 
     def report(durations):
         ms = [round(duration * 1000) for duration in durations]
         record_property("ms", ms)
         print(f"{request.node.name}: median {statistics.median(ms):.0f} ms, worst {max(ms)} ms")
-        assert max(durations) < LIMIT
+        assert statistics.median(durations) < LIMIT
+        assert max(durations) < 5 * LIMIT
 
     return report
 
