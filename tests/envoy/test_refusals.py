@@ -194,6 +194,7 @@ def test_gaps_between_our_checks_and_envoys(stage, protocol):
 
         for gap in others:
             stage.save("echo/routes.yaml", story.files["echo/routes.yaml"])
+            wait_until(lambda: not refusals(penstock), "the end of the finding", 20)
             wait_until(lambda: stage.ask("/echo", canary=True) == ECHO_V2, "the good route", 20)
             option, words = GAPS[gap]
             stage.save("echo/routes.yaml", odd_table(story, option))
