@@ -17,6 +17,7 @@ from penstock.events import StreamClosed, StreamOpened, UpdateAccepted, UpdateRe
 from penstock.judgement import Judgement
 from penstock.proofs import Proofs, content_of
 from xds.amend import amend
+from xds.rejection import reason
 from xds.snapshot import Snapshot
 from xds.verdicts import Content, Verdicts, Voice
 
@@ -199,7 +200,8 @@ class Judge:
         for name, version in event.versions.items():
             content = self._content(stream, event.type_url, name, version)
             if content is not None:
-                self.verdicts.refuse(content, voice, event.text, now, others)
+                text = reason(event.text, name, event.versions)
+                self.verdicts.refuse(content, voice, text, now, others)
         if event.versions:
             self._refresh_all()
             self.refused.set()

@@ -38,6 +38,26 @@ def culprits(text: str, names: Iterable[str]) -> frozenset[str]:
     )
 
 
+def reason(text: str, name: str, names: Iterable[str]) -> str:
+    """
+    Return what a text says of one resource, or the whole text if that cannot be told apart.
+
+    Args:
+        text: What Envoy says.
+        name: The resource.
+        names: All resources that the text may be about.
+    """
+    head, _, reasons = text.partition("(s) ")
+    if not head.startswith("Error adding/updating"):
+        return text
+    start = f", {reasons}".find(f", {name}: ")
+    if start < 0:
+        return text
+    own = reasons[start + len(name) + 2 :]
+    ends = [own.find(f", {other}: ") for other in names if other != name]
+    return own[: min((end for end in ends if end >= 0), default=len(own))]
+
+
 def _listed(text: str, names: Iterable[str]) -> frozenset[str]:
     """Find the names that gRPC lists, as `resource index 0: one: INVALID_ARGUMENT: reason`."""
     blamed = frozenset(entry.partition(": ")[0] for entry in _ENTRY.split(text)[1:])

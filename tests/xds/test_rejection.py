@@ -1,6 +1,6 @@
 import pytest
 
-from xds.rejection import clean, culprits
+from xds.rejection import clean, culprits, reason
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,21 @@ def test_rule_99_texts_without_what_varies(text):
 def test_rule_100_who_is_blamed(text, blamed):
     """Clusters and listeners are blamed by name, and only those that were sent."""
     assert blamed == culprits(text, ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Error adding/updating cluster(s) a: malformed IP address: x", "malformed IP address: x"),
+        ("Error adding/updating cluster(s) b: no, not, a: never, c: x", "never"),
+        ("Error adding/updating cluster(s) a: b: c: d", "b: c: d"),
+        ("Error adding/updating listener(s) ba: no", "Error adding/updating listener(s) ba: no"),
+        ("missing ]: [", "missing ]: ["),
+    ],
+)
+def test_rule_100_what_is_said_of_one(text, expected):
+    """Of a text about several the author of one is told what concerns this one."""
+    assert expected == reason(text, "a", ["a", "b", "c"])
 
 
 GRPC = "xDS response validation errors: [{}]"
