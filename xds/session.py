@@ -17,12 +17,13 @@ from xds.sotw import SotwStream
 from xds.stream import ProtocolError, Receipt, RequestKind, Response, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from xds.cache import SnapshotCache
     from xds.discovery import Node
     from xds.observer import Observer, StreamInfo
     from xds.snapshot import Snapshot
+    from xds.standing import ResourceState
 
 WRITE_SECONDS: Final = 30.0
 """
@@ -164,6 +165,10 @@ class Session:
                 for state in self._machine.state()
             ),
         )
+
+    def resources(self) -> Iterator[ResourceState]:
+        """Return where the client stands at this moment; times are in seconds since 1970."""
+        return self._machine.resources(epoch=self._wall_clock() - self._clock())
 
     async def _await_end(self) -> None:
         end = await self._end

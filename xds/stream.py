@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,12 +13,14 @@ from xds.delivery import Delivery, Rejection, Sent, Timing
 from xds.rejection import clean, culprits
 from xds.sequence import Sequence
 from xds.snapshot import combined_version
+from xds.standing import resource_states
 from xds.types import CLUSTER, LOAD_ASSIGNMENT, ORDER, ROUTE_CONFIGURATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from xds.snapshot import Resource, Snapshot
+    from xds.standing import ResourceState
 
 R = TypeVar("R")
 
@@ -179,6 +182,21 @@ class Stream(ABC, Generic[R]):
             )
             for delivery in self._in_order()
             if delivery.started
+        )
+
+    def resources(self, *, epoch: float = 0.0) -> Iterator[ResourceState]:
+        """
+        Return where the client stands at this moment, resource by resource.
+
+        Args:
+            epoch: Is added to all times, which are the clock's.
+        """
+        return itertools.chain.from_iterable(
+            [
+                resource_states(delivery, self._snapshot, epoch=epoch)
+                for delivery in self._in_order()
+                if delivery.started
+            ]
         )
 
     @abstractmethod
@@ -417,5 +435,5 @@ class Stream(ABC, Generic[R]):
             delivery.answer_owed |= bool(
                 changed.keys() - rejected.keys() or delivery.acked.keys() - everything.keys()
             )
-        delivery.refuse(rejected)
+        delivery.refuse(rejected, delivery.rejection)
         return rejected
