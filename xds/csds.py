@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 _PACKAGE: Final = "envoy.service.status.v3"
 _SERVICE: Final = f"{_PACKAGE}.ClientStatusDiscoveryService"
+_REQUEST: Final = f"{_PACKAGE}.ClientStatusRequest"
+_CLIENT: Final = f"{_PACKAGE}.ClientConfig"
+_RESOURCE: Final = f"{_PACKAGE}.ClientConfig.GenericXdsConfig"
+_MESSAGES: Final = (_REQUEST, _CLIENT, _RESOURCE)
 _BATCH: Final = 100
 """How many resources are encoded at a time, before others get their turn: about 2 ms."""
 _LIMIT: Final = 256 * 1024 * 1024
@@ -67,6 +71,7 @@ class ClientStatus:
         self._streams = streams
         self._authorize = authorize
         self._limit = limit
+        self._prepared = False
         self._turn = asyncio.Lock()
         """One answer is made at a time: it may be large."""
 
@@ -94,8 +99,12 @@ class ClientStatus:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, reason)
 
     async def _answer(self, payload: bytes, context: Context) -> bytes:
+        if not self._prepared:
+            # The first time the classes are made, which takes long enough to be noticed.
+            await asyncio.to_thread(lambda: list(map(messages.message_class, _MESSAGES)))
+            self._prepared = True
         try:
-            request: Any = messages.parse(f"{_PACKAGE}.ClientStatusRequest", payload)
+            request: Any = messages.parse(_REQUEST, payload)
             wanted = node_filter(request.node_matchers)
         except (DecodeError, ValueError) as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
@@ -143,7 +152,7 @@ def _client(info: StreamInfo) -> Any:
     """Build a ClientConfig that has everything but the resources."""
     node = info.node
     return messages.build(
-        f"{_PACKAGE}.ClientConfig",
+        _CLIENT,
         node={
             "id": node.id,
             "cluster": node.cluster,
@@ -172,7 +181,7 @@ def _resource(state: ResourceState, *, contents: bool) -> Any:
     if state.refusal is not None:
         fields["error_state"] = _failure(state.refusal, contents=contents)
     return messages.build(
-        f"{_PACKAGE}.ClientConfig.GenericXdsConfig",
+        _RESOURCE,
         type_url=state.type_url,
         name=state.name,
         config_status=str(state.sync),

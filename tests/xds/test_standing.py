@@ -1,7 +1,7 @@
 """What the machines tell of each resource, in the words of CSDS."""
 
 import pytest
-from conversation import CDS, EDS, LDS, RDS, SHORT, Delta, Sotw, world
+from conversation import CDS, RDS, SHORT, Delta, Sotw, world
 
 both = pytest.mark.parametrize("make", [Sotw, Delta])
 

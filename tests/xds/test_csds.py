@@ -1,0 +1,312 @@
+"""Rule 95, over real gRPC on loopback."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import grpc
+import pytest
+from conversation import CDS, LDS, RDS
+from test_server import Serving, asynchronous, protocols, resource, snapshot
+
+from xds import messages
+from xds.csds import ClientStatus
+from xds.discovery import Node
+from xds.observer import StreamInfo
+from xds.snapshot import Snapshot
+from xds.sotw import SotwRequest, SotwStream
+from xds.testing import FakeClock, FakeEnvoy
+
+SERVICE = "/envoy.service.status.v3.ClientStatusDiscoveryService"
+pytestmark = pytest.mark.slow
+
+
+class Asking:
+    """A tool that asks for the status of clients."""
+
+    def __init__(self, port):
+        self._channel = grpc.aio.insecure_channel(
+            f"127.0.0.1:{port}", options=[("grpc.max_receive_message_length", -1)]
+        )
+        self._fetch = self._channel.unary_unary(f"{SERVICE}/FetchClientStatus")
+        self._stream = self._channel.stream_stream(f"{SERVICE}/StreamClientStatus")
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        await self._channel.close()
+
+    async def fetch(self, *matchers, **fields):
+        return decoded(await self._fetch(request(*matchers, **fields)))
+
+    async def send(self, payload):
+        return await self._fetch(payload)
+
+    def stream(self):
+        return self._stream()
+
+
+def request(*matchers, **fields):
+    message = messages.build(
+        "envoy.service.status.v3.ClientStatusRequest", node_matchers=matchers, **fields
+    )
+    return messages.encode(message)
+
+
+def decoded(payload):
+    return messages.parse("envoy.service.status.v3.ClientStatusResponse", payload).config
+
+
+def told(config):
+    """Put the resources of a client into words."""
+    plain = messages.to_dict(config)
+    return [
+        f"{each['type_url'].rpartition('.')[2]} {each['name']}"
+        f" {each['config_status']} {each['client_status']}"
+        for each in plain.get("generic_xds_configs", ())
+    ]
+
+
+async def states(asking, expected, *matchers):
+    """Wait until the only client is as expected: a verdict takes its time to arrive."""
+    async with asyncio.timeout(5):
+        while True:
+            (config,) = await asking.fetch(*matchers)
+            if told(config) == expected:
+                return config
+            await asyncio.sleep(0.005)
+
+
+@protocols
+@asynchronous
+async def test_rule_95_accepted_refused_unanswered(protocol):
+    """What a client accepted, refused and left unanswered is told, with versions and words."""
+    content = snapshot("a")
+    async with (
+        Serving(proxies={"p": content}) as serving,
+        FakeEnvoy(serving.port, protocol=protocol, cluster="p", metadata={"n": 1}) as envoy,
+        Asking(serving.port) as asking,
+    ):
+        await envoy.subscribe(CDS)
+        await envoy.ack(await envoy.expect(CDS))
+        await envoy.subscribe(RDS, "r")
+        await envoy.nack(await envoy.expect(RDS), "I do   not like it")
+        await envoy.subscribe(LDS)
+        config = await states(
+            asking,
+            [
+                "Cluster a SYNCED ACKED",
+                "Listener l STALE REQUESTED",
+                "RouteConfiguration r ERROR NACKED",
+            ],
+        )
+
+    cluster, listener, routes = config.generic_xds_configs
+    assert ("envoy-1", "p", {"n": 1}) == (
+        config.node.id,
+        config.node.cluster,
+        dict(config.node.metadata),
+    )
+    assert ("fake", "p") == (config.node.user_agent_name, config.client_scope)
+    assert content.get(CDS, "a").body == cluster.xds_config.value
+    assert (CDS, content.get(CDS, "a").version) == (
+        cluster.xds_config.type_url,
+        cluster.version_info,
+    )
+    assert not cluster.HasField("error_state")
+    assert not listener.HasField("xds_config")
+    assert abs(listener.last_updated.ToSeconds() - cluster.last_updated.ToSeconds()) < 60
+    assert not routes.version_info
+    error = routes.error_state
+    assert ("I do not like it", content.get(RDS, "r").version) == (
+        error.details,
+        error.version_info,
+    )
+    assert content.get(RDS, "r").body == error.failed_configuration.value
+    assert error.last_update_attempt.ToSeconds() >= routes.last_updated.ToSeconds() > 1.7e9
+
+
+@protocols
+@asynchronous
+async def test_rule_95_without_contents(protocol):
+    """Contents are left out on demand, those of a refused version too; nothing else is."""
+    async with (
+        Serving() as serving,
+        FakeEnvoy(serving.port, protocol=protocol) as envoy,
+        Asking(serving.port) as asking,
+    ):
+        await envoy.subscribe(CDS)
+        await envoy.ack(await envoy.expect(CDS))
+        await envoy.subscribe(RDS, "r")
+        await envoy.nack(await envoy.expect(RDS), "no")
+        await states(asking, ["Cluster a SYNCED ACKED", "RouteConfiguration r ERROR NACKED"])
+        (full,) = await asking.fetch()
+        (bare,) = await asking.fetch(exclude_resource_contents=True)
+
+    for each in full.generic_xds_configs:
+        each.ClearField("xds_config")
+        each.error_state.ClearField("failed_configuration")
+        if not each.error_state.ByteSize():
+            each.ClearField("error_state")
+    assert full == bare
+
+
+@asynchronous
+async def test_rule_95_matchers():
+    """Only the clients that are asked for are told, one configuration for each stream."""
+    async with (
+        Serving() as serving,
+        FakeEnvoy(serving.port, node="edge-1", metadata={"zone": "a"}) as first,
+        FakeEnvoy(serving.port, node="edge-2", metadata={"zone": "b"}) as second,
+        FakeEnvoy(serving.port, node="edge-2", protocol="delta") as third,
+        Asking(serving.port) as asking,
+    ):
+        for envoy in (first, second, third):
+            await envoy.subscribe(CDS)
+            await envoy.expect(CDS)
+
+        async def found(*matchers):
+            return [config.node.id for config in await asking.fetch(*matchers)]
+
+        zone = {"path": [{"key": "zone"}], "value": {"string_match": {"exact": "b"}}}
+        assert ["edge-1", "edge-2", "edge-2"] == await found()
+        assert ["edge-1"] == await found({"node_id": {"suffix": "1"}})
+        assert ["edge-2"] == await found({"node_metadatas": [zone]})
+        assert ["edge-1", "edge-2"] == await found(
+            {"node_id": {"exact": "edge-1"}}, {"node_metadatas": [zone]}
+        )
+        assert [] == await found({"node_id": {"exact": "nobody"}})
+
+
+@asynchronous
+async def test_rule_95_what_is_not_understood():
+    """A request that cannot be understood is refused with words."""
+    async with Serving() as serving, Asking(serving.port) as asking:
+        for payload, words in (
+            (request({"node_id": {"prefix": ""}}), r"node_matchers\[0\]\.node_id\.prefix is empty"),
+            (b"\xff", "."),
+        ):
+            with pytest.raises(grpc.aio.AioRpcError, match=words) as caught:
+                await asking.send(payload)
+
+            assert grpc.StatusCode.INVALID_ARGUMENT is caught.value.code()
+
+
+@protocols
+@asynchronous
+async def test_rule_95_stream(protocol):
+    """Each request on a stream gets one answer, of its own matchers and its own moment."""
+    async with (
+        Serving() as serving,
+        FakeEnvoy(serving.port, protocol=protocol) as envoy,
+        Asking(serving.port) as asking,
+    ):
+        await envoy.subscribe(CDS)
+        response = await envoy.expect(CDS)
+        call = asking.stream()
+        await call.write(request())
+        before = decoded(await call.read())
+        await envoy.ack(response)
+        await states(asking, ["Cluster a SYNCED ACKED"])
+        await call.write(request())
+        after = decoded(await call.read())
+        await call.write(request({"node_id": {"exact": "nobody"}}))
+        nobody = decoded(await call.read())
+        await call.done_writing()
+
+        assert ["Cluster a STALE REQUESTED"] == told(before[0])
+        assert ["Cluster a SYNCED ACKED"] == told(after[0])
+        assert 0 == len(nobody)
+        assert grpc.aio.EOF is await call.read()
+        assert grpc.StatusCode.OK is await call.code()
+
+
+@asynchronous
+async def test_a_stream_does_not_hold_up_the_end():
+    """A tool that stays does not keep the server from stopping."""
+    async with Serving() as serving, Asking(serving.port) as asking:
+        call = asking.stream()
+        await call.write(request())
+        await call.read()
+        async with asyncio.timeout(5):
+            await serving.server.drain(0)
+
+        assert grpc.StatusCode.OK is not await call.code()
+
+
+@asynccontextmanager
+async def alone(status):
+    """Serve nothing but the status of clients."""
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((status.handler(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with Asking(port) as asking:
+        yield asking
+    await server.stop(0)
+
+
+@asynchronous
+async def test_whoever_may_not_ask_is_told_why():
+    """The service can be closed to callers, whichever way they ask."""
+    status = ClientStatus(list, authorize=lambda context: f"no {context.peer()[:4]}")
+    async with alone(status) as asking:
+        call = asking.stream()
+        await call.write(request())
+        for answer in (asking.fetch(), call.read()):
+            with pytest.raises(grpc.aio.AioRpcError, match="no ipv4") as caught:
+                await answer
+
+            assert grpc.StatusCode.PERMISSION_DENIED is caught.value.code()
+
+
+class Client:
+    """A client with many resources, without a connection."""
+
+    def __init__(self, number, count):
+        node = Node(id=f"{number}", cluster="", metadata={}, user_agent="", version="")
+        self.info = StreamInfo(
+            id=number, node=node, proxy="p", protocol="sotw", peer="", connected_at=0
+        )
+        clusters = [resource(CDS, f"c{each}") for each in range(count)]
+        machine = SotwStream(clock=FakeClock())
+        machine.publish(Snapshot.of(clusters))
+        (response,) = machine.receive(SotwRequest(type_url=CDS))
+        machine.receive(SotwRequest(type_url=CDS, version=response.version, nonce=response.nonce))
+        self.resources = machine.resources
+
+
+@asynchronous
+async def test_an_answer_has_an_end():
+    """An answer that is larger than it may be is refused, with what to do about it."""
+    clients = [Client(number, 100) for number in range(3)]
+    async with alone(ClientStatus(lambda: clients, limit=25_000)) as asking:
+        with pytest.raises(grpc.aio.AioRpcError, match="node_matchers") as caught:
+            await asking.fetch()
+        (config,) = await asking.fetch({"node_id": {"exact": "1"}})
+
+    assert grpc.StatusCode.RESOURCE_EXHAUSTED is caught.value.code()
+    assert 100 == len(config.generic_xds_configs)
+
+
+@asynchronous
+async def test_others_have_their_turn():
+    """While ten thousand resources are told, the event loop never waits for long."""
+    client = Client(1, 10_000)
+    turns = []
+
+    async def tick():
+        loop = asyncio.get_running_loop()
+        while True:
+            turns.append(loop.time())
+            await asyncio.sleep(0)
+
+    async with alone(ClientStatus(lambda: [client])) as asking:
+        ticking = asyncio.create_task(tick())
+        answer = await asking._fetch(request())
+        ticking.cancel()
+
+    assert 10_000 == len(decoded(answer)[0].generic_xds_configs)
+    assert 100 <= len(turns)
+    assert max(after - before for before, after in pairwise(turns)) < 0.25
