@@ -373,12 +373,22 @@ class Stream(ABC, Generic[R]):
                 delivery.held[name] = sent.resources[name].version
                 sent.doubted_at = now if sent.doubted_at is None else sent.doubted_at
 
-    def _repeat(self, delivery: Delivery, sent: Sent) -> None:
-        """Count a response as not received: what the client wants of it is sent again."""
+    def _repeat(self, delivery: Delivery, sent: Sent, *, but: Collection[str] = ()) -> None:
+        """
+        Count a response as not received: what the client wants of it is sent again.
+
+        Args:
+            delivery: The state of the type.
+            sent: The response.
+            but: The names of what has been sent since; what is under way again is not repeated
+                either, since its own verdict is to come.
+        """
         names = [
             name
             for name, resource in sent.resources.items()
             if delivery.held.get(name) == resource.version
+            and name not in but
+            and delivery.under_way(name) is None
         ]
         delivery.repeat(names)
         if sent.doubted_at is not None:
@@ -416,7 +426,8 @@ class Stream(ABC, Generic[R]):
             if name not in delivery.acked or delivery.acked[name].version != version
         }
         suspects = changed or everything
-        named = culprits(text, suspects)
+        known = frozenset(name for name in suspects if (name, suspects[name]) in delivery.refused)
+        named = culprits(text, suspects) or known
         unknown = len(suspects) > 1 and not named
         rejected = {} if unknown else {name: suspects[name] for name in named or suspects}
         delivery.rejection = Rejection(
@@ -425,9 +436,11 @@ class Stream(ABC, Generic[R]):
         if not complete:
             innocent = everything.keys() - rejected.keys()
             if everything and (innocent or sent.removed):
-                delivery.repeat(innocent | set(sent.removed))
-            if unknown:
-                delivery.apart |= innocent
+                # Of what is under way again another verdict is to come.
+                again = {n for n in innocent.union(sent.removed) if delivery.under_way(n) is None}
+                delivery.repeat(again)
+                if unknown:
+                    delivery.apart |= again & innocent
         else:
             if unknown:
                 delivery.divide(suspects)

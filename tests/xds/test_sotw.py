@@ -344,6 +344,27 @@ class TestResponses:
         assert [AB.get(EDS, "b").body] != [resource.body for resource in after[0].resources]
         assert [{}, {"b"}] == [set(h.rejected) or {} for h in (client.heard[1], client.heard[3])]
 
+    def test_rule_101_a_known_culprit_is_the_culprit(self):
+        """What was refused already is at fault for a response that it was also in."""
+        client = Sotw(AB)
+        [alone] = client.ask(EDS, "a")
+        [both] = client.ask(CDS)[1:]
+        client.ask(EDS, "a", "b")
+        client.nack(alone, "a", "b")
+
+        assert ["EDS a", "EDS a b"] == said([alone, both])
+        assert ["EDS b"] == said(client.nack(both, "a", "b"))
+
+    def test_rule_101_what_is_newer_is_no_suspect(self):
+        """A late refusal has nothing sent again of which a newer version is under way."""
+        client = Sotw(AB)
+        [both] = client.ask(EDS, "a", "b")
+        client.publish(world("a b", edits={"EDS a": "2"}))
+        [newer] = client.wait(25)
+
+        assert ["EDS a"] == said([newer])
+        assert ["EDS b"] == said(client.nack(both, "a", "b") + client.ack(newer, "a", "b"))
+
     def test_rule_100_culprits_are_named(self):
         """Envoy tells which clusters it refused."""
         client = Sotw(AB)
