@@ -91,6 +91,20 @@ def test_rule_79_even_while_endpoints_are_in_flight(make):
 
 
 @both
+def test_rule_79_but_not_what_was_refused(make):
+    """Endpoints that the client refused do not follow their cluster: it would wait all the same."""
+    client = make(A)
+    cds, eds = client.ask(CDS)
+    client.ask(EDS, "a")
+    client.ack(eds, "a")
+    (early,) = client.publish(world("a", edits={"CDS a": "2", "EDS a": "bad"}))
+    client.nack(early, "a")
+
+    assert ["EDS a"] == said([early])
+    assert ["CDS a"] == said(client.ack(cds))
+
+
+@both
 def test_rule_80_routes_wait_for_clusters(make):
     """A route to a new cluster is sent when the client has acknowledged the cluster."""
     client = make(A).start("r")
