@@ -114,8 +114,8 @@ class Delivery:
     """What it has acknowledged; of a collection, without what has been removed since."""
     refused: dict[tuple[str, str], Rejection] = field(default_factory=dict)
     """
-    Names and versions that it refused, the oldest first, with its NACK. None of them is ever sent again on this
-    stream, also if the client unsubscribes and comes back (rules 24 and 103).
+    Names and versions that it refused, the oldest first, with its words. None of them is ever sent
+    again on this stream, also if the client unsubscribes and comes back (rules 24 and 103).
     """
     blocked: frozenset[str] = frozenset()
     """Names of which the newest version is a refused one."""

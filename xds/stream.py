@@ -349,10 +349,8 @@ class Stream(ABC, Generic[R]):
         not Envoy: it gets only what it asks for.
         """
         delivery = self._delivery(LOAD_ASSIGNMENT)
-        there = snapshot.resources(LOAD_ASSIGNMENT)
-        names = {name for cluster in clusters for name in cluster.requires if name in there}
-        # What was refused would be refused again (rule 24).
-        names = {name for name in names if delivery.rejected.get(name) != there[name].version}
+        names = {name for cluster in clusters for name in cluster.requires}
+        names &= snapshot.resources(LOAD_ASSIGNMENT).keys()
         if not self._delivery(CLUSTER).subscription.wildcard:
             names &= delivery.subscription.names
         if names:

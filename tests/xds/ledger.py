@@ -1,7 +1,8 @@
 """
 What one stream was sent, and whether there was a reason for it.
 
-A resource is sent for one of these reasons, and for no other:
+What the client refused is never sent again on its stream (rules 24 and 103). A resource is sent
+for one of these reasons, and for no other:
 
 - the client does not have it: it was never sent this version on this stream, was sent another one
   or its removal since, or has unsubscribed from it;
@@ -37,7 +38,7 @@ class Ledger:
         self.responses = {}
         """The responses without a verdict, by nonce, oldest first."""
         self.refused = set()
-        """The versions found at fault, by type and name, since it was last asked for."""
+        """The versions found at fault, with type and name; none of them may ever be sent again."""
         self.names = {}
         self.wildcard = set()
 
@@ -119,7 +120,6 @@ class Ledger:
             if not wildcard:
                 self.forget(kind, name)
         for name in asked:
-            self.refused = {key for key in self.refused if key[:2] != (kind, name)}
             self.reasons[kind, name] = "asked for"
         if asked or (wildcard and not everything):
             self.reasons[kind, None] = "asked for"
@@ -158,7 +158,6 @@ class Ledger:
             reason = self.reasons.pop(key, None)
             if self.sent.get(key) == version:
                 assert reason, f"{SHORT[kind]} {resource.name} is sent again without a reason"
-            assert (*key, version) not in self.refused, f"{key} was refused and is sent again"
             self.note(resource, again=True)
         for name in response.removed:
             self.forget(kind, name)
@@ -177,6 +176,7 @@ class Ledger:
 
     def note(self, resource, *, again):
         key = resource.type_url, resource.name
+        assert (*key, resource.version) not in self.refused, f"{key} was refused and is sent again"
         if resource.type_url == CDS and (again or self.sent.get(key) != resource.version):
             for name in resource.requires:
                 self.reasons[EDS, name] = "its cluster was sent"

@@ -240,7 +240,7 @@ class TestVerdicts:
 
         assert ["EDS a"] == said([again])
         assert [] == waiting
-        assert ["EDS b"] == said(client.nack(again))
+        assert ["EDS b", "EDS -a"] == said(client.nack(again))
 
     def test_rule_73_innocents_are_delivered_again(self):
         """The clusters that Envoy does not blame are sent again, together."""

@@ -353,7 +353,9 @@ class TestResponses:
         client.nack(alone, "a", "b")
 
         assert ["EDS a", "EDS a b"] == said([alone, both])
-        assert ["EDS b"] == said(client.nack(both, "a", "b"))
+        [after] = client.nack(both, "a", "b")
+        assert ["EDS b a"] == said([after])
+        assert alone.resources != after.resources[1:]  # nobody waits for what is empty
 
     def test_rule_101_what_is_newer_is_no_suspect(self):
         """A late refusal has nothing sent again of which a newer version is under way."""
