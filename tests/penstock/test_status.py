@@ -193,7 +193,7 @@ def test_routes_that_are_not_served_as_written(config, server, policy, outcome, 
 
 @pytest.mark.parametrize("protocol", ["sotw", "delta"])
 def test_what_an_envoy_refuses(server, protocol):
-    """A refusal is told with Envoy's words until Envoy accepts; what is not accepted is stale."""
+    """What has no verdict is stale; a refusal is told with Envoy's words and whose fault it is."""
 
     async def main():
         async with FakeEnvoy(server.ads_port, protocol=protocol, node="edge-1") as envoy:
@@ -202,23 +202,34 @@ def test_what_an_envoy_refuses(server, protocol):
             await envoy.subscribe(ROUTE_CONFIGURATION, "listener-::-8080-routes")
             response = await envoy.expect(ROUTE_CONFIGURATION)
             stale = await asyncio.to_thread(status, server)
+            refusing = asyncio.create_task(refuse_all(envoy, response))
+            shown = await asyncio.to_thread(
+                wait_until,
+                lambda: "PEN501" in (result := status(server)).output and result,
+                "the finding",
+                deadline=60,
+            )
+            refusing.cancel()
+            return stale, shown
+
+    async def refuse_all(envoy, response):
+        while True:
             await envoy.nack(response, "I do not like \x1b[31mit")
-            wait_for(server, "update_rejected")
-            return stale, await asyncio.to_thread(status, server)
+            response = await envoy.expect(ROUTE_CONFIGURATION, seconds=60)
 
-    stale, rejected = asyncio.run(main())
+    stale, refused = asyncio.run(main())
 
-    assert (1, 1) == (stale.exit_code, rejected.exit_code)
+    assert (1, 1) == (stale.exit_code, refused.exit_code)
     assert "1 Envoy stale. No problems detected." == last(stale)
-    assert "1 Envoy rejected. No problems detected." == last(rejected)
     for pattern in (
-        rf"gateway-proxy  REJECTED  version \w{{16}}  since {TIME}  1 Envoy",
-        rf"  Envoy edge-1  REJECTED  fake, {protocol}, from \S+",
+        rf"gateway-proxy  STALE  version \w{{16}}  since {TIME}  1 Envoy",
+        rf"  Envoy edge-1  STALE  fake, {protocol}, from \S+",
         rf"    Cluster +SYNCED    since {TIME}  version \w+",
-        rf"    RouteConfiguration +REJECTED  since {TIME}  sent \w+, accepted nothing",
-        r"      refused listener-::-8080-routes: I do not like \\x1b\[31mit",
+        rf"    RouteConfiguration +STALE     since {TIME}  sent \w+, accepted nothing",
     ):
-        assert re.search(f"^{pattern}$", rejected.output, flags=re.MULTILINE), pattern
+        assert re.search(f"^{pattern}$", stale.output, flags=re.MULTILINE), stale.output
+    words = r"\S+:\d+:\d+: error\[PEN501\]: fake refuses .*: I do not like \\x1b\[31mit"
+    assert re.search(f"^{words}$", refused.output, flags=re.MULTILINE), refused.output
 
 
 def test_an_envoy_that_has_accepted_everything(server):
