@@ -17,7 +17,7 @@ CASES = int(os.environ.get("PENSTOCK_MODEL_CASES", "0"))
 
 pytestmark = pytest.mark.slow
 law = settings(
-    max_examples=CASES or 40,
+    max_examples=CASES or 25,
     deadline=None,
     derandomize=not CASES,
     database=None,
