@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 
 from xds import messages
 from xds.matchers import node_filter
+from xds.types import SECRET
 from xds.wire import field
 
 if TYPE_CHECKING:
@@ -169,8 +170,9 @@ def _resource(state: ResourceState, *, contents: bool) -> Any:
     Build a GenericXdsConfig.
 
     The configuration and its version are what the client uses, also after it refused a newer one:
-    that one stands in `error_state`, so that both can be seen.
+    that one stands in `error_state`, so that both can be seen. Of secrets no content is told.
     """
+    contents = contents and state.type_url != SECRET
     fields: dict[str, Any] = {}
     if state.accepted is not None:
         fields["version_info"] = state.accepted.version

@@ -5,14 +5,14 @@ from contextlib import asynccontextmanager
 
 import grpc
 import pytest
-from conversation import CDS, LDS, RDS
+from conversation import CDS, LDS, RDS, SDS
 from test_server import Serving, asynchronous, protocols, resource, snapshot
 
 from xds import messages
 from xds.csds import ClientStatus
 from xds.discovery import Node
 from xds.observer import StreamInfo
-from xds.snapshot import Snapshot
+from xds.snapshot import Resource, Snapshot
 from xds.sotw import SotwRequest, SotwStream
 from xds.testing import FakeClock, FakeEnvoy
 
@@ -261,25 +261,43 @@ async def test_whoever_may_not_ask_is_told_why():
 
 
 class Client:
-    """A client with many resources, without a connection."""
+    """A client without a connection that has accepted all resources of one type."""
 
-    def __init__(self, number, count):
+    def __init__(self, number, resources):
         node = Node(id=f"{number}", cluster="", metadata={}, user_agent="", version="")
         self.info = StreamInfo(
             id=number, node=node, proxy="p", protocol="sotw", peer="", connected_at=0
         )
-        clusters = [resource(CDS, f"c{each}") for each in range(count)]
         machine = SotwStream(clock=FakeClock())
-        machine.publish(Snapshot.of(clusters))
-        (response,) = machine.receive(SotwRequest(type_url=CDS))
-        machine.receive(SotwRequest(type_url=CDS, version=response.version, nonce=response.nonce))
+        machine.publish(Snapshot.of(resources))
+        kind, names = resources[0].type_url, tuple(each.name for each in resources)
+        (response,) = machine.receive(SotwRequest(type_url=kind, names=names))
+        nonce, version = response.nonce, response.version
+        machine.receive(SotwRequest(type_url=kind, names=names, nonce=nonce, version=version))
         self.resources = machine.resources
+
+
+def clusters(count):
+    return [resource(CDS, f"c{number}") for number in range(count)]
+
+
+@asynchronous
+async def test_secrets_are_not_told():
+    """That a client has a secret is told, and its version, but not what it is."""
+    secret = Resource.of(SDS, "key", b"private")
+    client = Client(1, [secret])
+    async with alone(ClientStatus(lambda: [client])) as asking:
+        (config,) = await asking.fetch()
+
+    (state,) = config.generic_xds_configs
+    assert ["Secret key SYNCED ACKED"] == told(config)
+    assert (secret.version, False) == (state.version_info, state.HasField("xds_config"))
 
 
 @asynchronous
 async def test_an_answer_has_an_end():
     """An answer that is larger than it may be is refused, with what to do about it."""
-    clients = [Client(number, 100) for number in range(3)]
+    clients = [Client(number, clusters(100)) for number in range(3)]
     async with alone(ClientStatus(lambda: clients, limit=25_000)) as asking:
         with pytest.raises(grpc.aio.AioRpcError, match="node_matchers") as caught:
             await asking.fetch()
@@ -292,7 +310,7 @@ async def test_an_answer_has_an_end():
 @asynchronous
 async def test_others_have_their_turn():
     """While ten thousand resources are encoded, others get their turn after each hundred."""
-    client = Client(1, 10_000)
+    client = Client(1, clusters(10_000))
     turns = 0
 
     async def tick():
