@@ -14,6 +14,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from xds import messages
+from xds.identity import Identity, Reason, anybody
 from xds.matchers import node_filter
 from xds.types import SECRET
 from xds.wire import field
@@ -21,7 +22,7 @@ from xds.wire import field
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
-    from xds.discovery import Node
+    from xds.identity import Authorizer
     from xds.observer import StreamInfo
     from xds.snapshot import Resource
     from xds.standing import Refusal, ResourceState
@@ -58,7 +59,7 @@ class ClientStatus:
         self,
         streams: Callable[[], Iterable[ClientStream]],
         *,
-        authorize: Callable[[Context], str] = lambda _: "",
+        authorize: Authorizer = anybody,
         limit: int = _LIMIT,
     ) -> None:
         """
@@ -66,7 +67,8 @@ class ClientStatus:
 
         Args:
             streams: Tells who is connected.
-            authorize: Says why a call is refused; an empty text lets it pass.
+            authorize: Tells whether a caller may ask for a proxy. Of other proxies' clients it is
+                told nothing, as if they were not there.
             limit: How large an answer may be, in bytes.
         """
         self._streams = streams
@@ -85,21 +87,22 @@ class ClientStatus:
         return grpc.method_handlers_generic_handler(_SERVICE, methods)
 
     async def _fetch(self, request: bytes, context: Context) -> bytes:
-        await self._admit(context)
         return await self._answer(request, context)
 
     async def _stream(self, requests: AsyncIterator[bytes], context: Context) -> None:
         """Answer each request of a stream, as if it were the only one."""
-        await self._admit(context)
         async for request in requests:
             await context.write(await self._answer(request, context))
 
-    async def _admit(self, context: Context) -> None:
-        reason = self._authorize(context)
-        if reason:
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, reason)
+    def _visible(self, caller: Identity | None) -> list[ClientStream]:
+        """Return the streams that a caller may be told of."""
+        return [each for each in self._streams() if not self._authorize(caller, each.info.proxy)]
 
     async def _answer(self, payload: bytes, context: Context) -> bytes:
+        caller = Identity.of(context.auth_context())
+        denial = self._authorize(caller, "")
+        if denial is not None and denial.reason is not Reason.OTHER_PROXY:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, denial.text)
         if not self._prepared:
             # The first time the classes are made, which takes long enough to be noticed.
             await asyncio.to_thread(lambda: list(map(messages.message_class, _MESSAGES)))
@@ -111,20 +114,20 @@ class ClientStatus:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         async with self._turn:
             try:
-                return await self._encode(wanted, contents=not request.exclude_resource_contents)
+                streams = [each for each in self._visible(caller) if wanted(each.info.node)]
+                return await self._encode(streams, contents=not request.exclude_resource_contents)
             except OverflowError as error:
                 await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
         raise AssertionError  # for the type checker: abort does not return
 
-    async def _encode(self, wanted: Callable[[Node], bool], *, contents: bool) -> bytes:
+    async def _encode(self, streams: Iterable[ClientStream], *, contents: bool) -> bytes:
         """Encode a ClientStatusResponse, letting others have their turn in between."""
         configs: list[bytes] = []
         room = self._limit
-        for stream in tuple(self._streams()):
-            if wanted(stream.info.node):
-                configs.append(field(1, await _config(stream, room, contents=contents)))
-                room -= len(configs[-1])
-                await asyncio.sleep(0)
+        for stream in streams:
+            configs.append(field(1, await _config(stream, room, contents=contents)))
+            room -= len(configs[-1])
+            await asyncio.sleep(0)
         return b"".join(configs)
 
 

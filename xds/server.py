@@ -112,7 +112,8 @@ class AdsServer:
             "DeltaAggregatedResources": self._handler("delta"),
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
-        server.add_generic_rpc_handlers((ClientStatus(self._sessions.values).handler(),))
+        status = ClientStatus(self._sessions.values, authorize=self._authorize)
+        server.add_generic_rpc_handlers((status.handler(),))
         try:
             port: int = (
                 server.add_insecure_port(address)

@@ -9,9 +9,12 @@ from conversation import CDS, LDS, RDS, SDS
 from test_server import Serving, asynchronous, protocols, resource, snapshot
 
 from xds import messages
+from xds.cache import SnapshotCache
 from xds.csds import ClientStatus
 from xds.discovery import Node
+from xds.identity import Denial, Reason
 from xds.observer import StreamInfo
+from xds.server import AdsServer
 from xds.snapshot import Resource, Snapshot
 from xds.sotw import SotwRequest, SotwStream
 from xds.testing import FakeClock, FakeEnvoy
@@ -246,27 +249,55 @@ async def alone(status):
     await server.stop(0)
 
 
+@pytest.mark.parametrize("reason", [Reason.ANONYMOUS, Reason.STRANGER, Reason.EXPIRED])
 @asynchronous
-async def test_whoever_may_not_ask_is_told_why():
-    """The service can be closed to callers, whichever way they ask."""
-    status = ClientStatus(list, authorize=lambda context: f"no {context.peer()[:4]}")
+async def test_rule_127_whoever_may_not_ask_is_told_why(reason):
+    """Who may have nothing is refused, whichever way it asks, also while nobody is connected."""
+    status = ClientStatus(list, authorize=lambda *_: Denial(reason=reason, text="no rule"))
     async with alone(status) as asking:
         call = asking.stream()
         await call.write(request())
         for answer in (asking.fetch(), call.read()):
-            with pytest.raises(grpc.aio.AioRpcError, match="no ipv4") as caught:
+            with pytest.raises(grpc.aio.AioRpcError, match="no rule") as caught:
                 await answer
 
             assert grpc.StatusCode.PERMISSION_DENIED is caught.value.code()
 
 
+@asynchronous
+async def test_rule_127_others_are_not_told_of():
+    """A caller is told of the clients of the proxies that it may ask for itself."""
+
+    def authorize(identity, proxy):
+        assert identity is None  # there is no TLS here
+        return None if proxy == "mine" else Denial(reason=Reason.OTHER_PROXY, text="no")
+
+    clients = [Client(1, clusters(1), "mine"), Client(2, clusters(1), "other")]
+    async with alone(ClientStatus(lambda: clients, authorize=authorize)) as asking:
+        assert ["1"] == [config.node.id for config in await asking.fetch()]
+        assert [] == list(await asking.fetch({"node_id": {"exact": "2"}}))
+
+
+@asynchronous
+async def test_rule_127_the_server_asks_its_authorizer():
+    """What decides who is served decides who is told."""
+    denial = Denial(reason=Reason.STRANGER, text="no rule")
+    server = AdsServer(
+        SnapshotCache(), proxy_of=lambda _: "p", identifier="test", authorize=lambda *_: denial
+    )
+    async with Asking(await server.start("127.0.0.1:0")) as asking:
+        with pytest.raises(grpc.aio.AioRpcError, match="no rule"):
+            await asking.fetch()
+    await server.drain(0)
+
+
 class Client:
     """A client without a connection that has accepted all resources of one type."""
 
-    def __init__(self, number, resources):
+    def __init__(self, number, resources, proxy="p"):
         node = Node(id=f"{number}", cluster="", metadata={}, user_agent="", version="")
         self.info = StreamInfo(
-            id=number, node=node, proxy="p", protocol="sotw", peer="", connected_at=0
+            id=number, node=node, proxy=proxy, protocol="sotw", peer="", connected_at=0
         )
         machine = SotwStream(clock=FakeClock())
         machine.publish(Snapshot.of(resources))
@@ -320,7 +351,7 @@ async def test_others_have_their_turn():
             await asyncio.sleep(0)
 
     ticking = asyncio.create_task(tick())
-    answer = await ClientStatus(lambda: [client])._encode(lambda _: True, contents=True)
+    answer = await ClientStatus(list)._encode([client], contents=True)
     ticking.cancel()
 
     assert 10_000 == len(decoded(answer)[0].generic_xds_configs)
