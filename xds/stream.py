@@ -445,7 +445,7 @@ class Stream(ABC, Generic[R]):
             if unknown:
                 delivery.divide(suspects)
             # Only the verdict on another response tells what became of the innocent ones.
-            delivery.answer_owed |= bool(
+            delivery.answer_owed |= not delivery.in_flight and bool(
                 changed.keys() - rejected.keys() or delivery.acked.keys() - everything.keys()
             )
         delivery.refuse(rejected, delivery.rejection)

@@ -367,6 +367,17 @@ class TestResponses:
         assert ["EDS a"] == said([newer])
         assert ["EDS b"] == said(client.nack(both, "a", "b") + client.ack(newer, "a", "b"))
 
+    def test_rule_100_a_late_refusal_asks_for_nothing(self):
+        """What became of the innocent ones is told by the verdict on what is under way."""
+        client = Sotw(AB)
+        cds, _ = client.ask(CDS)
+        client.publish(world())
+        [empty] = client.wait(25)
+
+        late = client.nack(cds, text="Error adding/updating cluster(s) b: no")
+        assert ["CDS"] == said([empty])
+        assert [] == late + client.ack(empty)
+
     def test_rule_100_culprits_are_named(self):
         """Envoy tells which clusters it refused."""
         client = Sotw(AB)
