@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import re
 
 import pytest
 
@@ -152,6 +153,20 @@ def test_what_makes_a_group():
     a, b, c
     Cluster             SYNCED    since 12:00:01Z  version v1
     RouteConfiguration  SYNCED    since 12:00:01Z to 12:00:09Z""" == "\n".join(lines(*same)[3:7])
+
+
+def test_grpc_clients_are_grouped_as_well():
+    """Clients that are no Envoys are groups of their own, under their own name."""
+    found = overview(envoy("a"))
+    found.status["proxies"][0]["grpc"] = {"clients": [envoy("b"), envoy("c"), envoy("d", STALE)]}
+    shown = list(as_text(found, colour=False))
+
+    heads = [line for line in shown if line.startswith("  ") and line[2] != " "]
+    assert ["  Envoy a  ", "  gRPC client d  ", "  2 gRPC clients  "] == [
+        re.split(r"SYNCED|STALE", line)[0] for line in heads
+    ]
+    assert shown[-1].startswith("1 Envoy synced, 1 gRPC client stale, 2 gRPC clients synced. ")
+    assert not is_healthy(found)
 
 
 def test_each_with_words_of_its_own():
