@@ -91,22 +91,6 @@ def test_rule_79_even_while_endpoints_are_in_flight(make):
 
 
 @both
-def test_rule_79_what_was_refused_does_not_follow(make):
-    """Behind a cluster whose endpoints the client refused it gets those that it accepted last."""
-    client = make(A)
-    cds, eds = client.ask(CDS)
-    client.ask(EDS, "a")
-    client.ack(eds, "a")
-    (early,) = client.publish(world("a", edits={"CDS a": "2", "EDS a": "bad"}))
-    client.nack(early, "a")
-    after = client.ack(cds)
-
-    assert ["EDS a"] == said([early])
-    assert ["CDS a", "EDS a"] == said(after)
-    assert eds.resources == after[1].resources
-
-
-@both
 def test_rule_80_routes_wait_for_clusters(make):
     """A route to a new cluster is sent when the client has acknowledged the cluster."""
     client = make(A).start("r")
