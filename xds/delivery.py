@@ -222,6 +222,8 @@ class Delivery:
         """Note what the client will never be sent again; it goes on with what it had."""
         for name, version in versions.items():
             self.refused[name, version] = rejection
+            if self.held.get(name) not in {version, ""}:
+                continue  # a newer one is under way
             if (last := self.acked.get(name)) is not None:
                 self.held[name] = last.version
             else:

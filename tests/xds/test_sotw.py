@@ -378,6 +378,17 @@ class TestResponses:
         assert ["CDS"] == said([empty])
         assert [] == late + client.ack(empty)
 
+    def test_rule_100_a_late_refusal_is_not_about_what_is_newer(self):
+        """A version that is under way is not sent again because an older one is refused."""
+        client = Sotw(world("b", edits={"CDS b": "bad"}))
+        bad, _ = client.ask(CDS)
+        client.publish(AB)
+        good, eds = client.wait(25)
+
+        late = client.nack(bad, text="Error adding/updating cluster(s) b: no")
+        assert ["CDS a b", "EDS a b"] == said([good, eds])
+        assert [] == late + client.ask(EDS, "a", "b") + client.ack(eds, "a", "b")
+
     def test_rule_100_culprits_are_named(self):
         """Envoy tells which clusters it refused."""
         client = Sotw(AB)
