@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test isolation fuzz moves check format golden crash bench lock clean
+.PHONY: help demo test isolation fuzz model moves check format golden crash bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -21,6 +21,9 @@ isolation: $(READY) ## prove at length that no team breaks what others are serve
 
 fuzz: $(READY) ## prove at length that no input stops the translation or keeps it busy
 	PENSTOCK_FUZZ_CASES=20000 $(BIN)/python -m pytest tests/fuzz --timeout 3600 $(ARGS)
+
+model: $(READY) ## prove at length that every conversation with a client ends well
+	PENSTOCK_MODEL_CASES=5000 $(BIN)/python -m pytest tests/xds/test_model.py --timeout 3600 $(ARGS)
 
 moves: $(READY) ## prove at length that traffic moved to and fro loses no request
 	PENSTOCK_MOVES=2000 $(BIN)/python -m pytest tests/envoy/test_moves.py -s $(ARGS)

@@ -112,10 +112,10 @@ class Delivery:
     """
     acked: dict[str, Resource] = field(default_factory=dict)
     """What it has acknowledged; of a collection, without what has been removed since."""
-    refused: dict[tuple[str, str], None] = field(default_factory=dict)
+    refused: dict[tuple[str, str], Rejection] = field(default_factory=dict)
     """
-    Names and versions that it refused, the oldest first. None of them is ever sent again on this
-    stream, also if the client unsubscribes and comes back (rules 24 and 103).
+    Names and versions that it refused, the oldest first, with its words. None of them is ever sent
+    again on this stream, also if the client unsubscribes and comes back (rules 24 and 103).
     """
     blocked: frozenset[str] = frozenset()
     """Names of which the newest version is a refused one."""
@@ -125,6 +125,8 @@ class Delivery:
     are tried one after the other: the first is in what the client is sent, the others wait
     (rule 102).
     """
+    sent_at: dict[str, float] = field(default_factory=dict)
+    """When it was last sent a version that it had not acknowledged, by name."""
     in_flight: dict[str, Sent] = field(default_factory=dict)
     """Responses by nonce, oldest first."""
     owed: set[str] = field(default_factory=set)
@@ -152,6 +154,12 @@ class Delivery:
         self.in_flight[nonce] = sent
         self.last_nonce = nonce
         self.sent_version = sent.version
+        for name, resource in sent.resources.items():
+            acked = self.acked.get(name)
+            if acked is None or acked.version != resource.version:
+                self.sent_at[name] = sent.at
+        if len(self.sent_at) > 2 * len(self.held):
+            self.sent_at = {name: at for name, at in self.sent_at.items() if name in self.held}
 
     def lost(self, deadline: float) -> None:
         """
@@ -210,10 +218,12 @@ class Delivery:
         self.held.update(dict.fromkeys(names, ""))
         self.dirty = True
 
-    def refuse(self, versions: Mapping[str, str]) -> None:
+    def refuse(self, versions: Mapping[str, str], rejection: Rejection) -> None:
         """Note what the client will never be sent again; it goes on with what it had."""
         for name, version in versions.items():
-            self.refused[name, version] = None
+            self.refused[name, version] = rejection
+            if self.held.get(name) not in {version, ""}:
+                continue  # a newer one is under way
             if (last := self.acked.get(name)) is not None:
                 self.held[name] = last.version
             else:
@@ -279,7 +289,7 @@ class Delivery:
     def forget_unwanted(self) -> None:
         """Forget what the client has unsubscribed from (rule 30)."""
         wants = self.subscription.wants
-        for kept in (self.held, self.acked):
+        for kept in (self.held, self.acked, self.sent_at):
             for name in [name for name in kept if not wants(name)]:
                 del kept[name]
         self.owed = {name for name in self.owed if wants(name)}

@@ -81,7 +81,7 @@ class DeltaStream(Stream[DeltaRequest]):
         sent, older = self._settle(delivery, request.nonce)
         for each in older:
             # Rule 72: every response gets its own verdict, unless the client dropped it.
-            self._repeat(delivery, each)
+            self._repeat(delivery, each, but=sent.resources)
         if request.error is not None:
             rejected = self._reject(delivery, sent, request.error, complete=False)
             return Receipt(

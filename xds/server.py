@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import grpc
 
+from xds.csds import ClientStatus
 from xds.discovery import control_plane
 from xds.identity import Identity, anybody
 from xds.observer import Observer, StreamInfo
@@ -111,6 +112,8 @@ class AdsServer:
             "DeltaAggregatedResources": self._handler("delta"),
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
+        status = ClientStatus(self._sessions.values, authorize=self._authorize)
+        server.add_generic_rpc_handlers((status.handler(),))
         try:
             port: int = (
                 server.add_insecure_port(address)

@@ -17,12 +17,13 @@ from xds.sotw import SotwStream
 from xds.stream import ProtocolError, Receipt, RequestKind, Response, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from xds.cache import SnapshotCache
     from xds.discovery import Node
     from xds.observer import Observer, StreamInfo
     from xds.snapshot import Snapshot
+    from xds.standing import ResourceState
 
 WRITE_SECONDS: Final = 30.0
 """
@@ -96,6 +97,8 @@ class Session:
         self._control_plane = control_plane
         self._clock = clock
         self._wall_clock = wall_clock
+        self._epoch = wall_clock() - clock()
+        """The clock's zero, in seconds since 1970; fixed, so that looking again tells the same."""
         self._machine: Stream[Any] = _MACHINE[info.protocol](
             clock=clock, heard=self._heard, before=cache.before(info.proxy)
         )
@@ -152,18 +155,23 @@ class Session:
 
     def status(self) -> StreamStatus:
         """Return where the client stands."""
-        ago = self._wall_clock() - self._clock()
         return StreamStatus(
             stream=self.info,
             served=self._snapshot is not None,
             writing_since=self._writing_since,
             types=tuple(
-                replace(state, rejection=replace(state.rejection, at=state.rejection.at + ago))
+                replace(
+                    state, rejection=replace(state.rejection, at=state.rejection.at + self._epoch)
+                )
                 if state.rejection is not None
                 else state
                 for state in self._machine.state()
             ),
         )
+
+    def resources(self) -> Iterator[ResourceState]:
+        """Return where the client stands at this moment; times are in seconds since 1970."""
+        return self._machine.resources(epoch=self._epoch)
 
     async def _await_end(self) -> None:
         end = await self._end

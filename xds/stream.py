@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,12 +13,14 @@ from xds.delivery import Delivery, Rejection, Sent, Timing
 from xds.rejection import clean, culprits
 from xds.sequence import Sequence
 from xds.snapshot import combined_version
+from xds.standing import resource_states
 from xds.types import CLUSTER, LOAD_ASSIGNMENT, ORDER, ROUTE_CONFIGURATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from xds.snapshot import Resource, Snapshot
+    from xds.standing import ResourceState
 
 R = TypeVar("R")
 
@@ -179,6 +182,21 @@ class Stream(ABC, Generic[R]):
             )
             for delivery in self._in_order()
             if delivery.started
+        )
+
+    def resources(self, *, epoch: float = 0.0) -> Iterator[ResourceState]:
+        """
+        Return where the client stands at this moment, resource by resource.
+
+        Args:
+            epoch: Is added to all times, which are the clock's.
+        """
+        return itertools.chain.from_iterable(
+            [
+                resource_states(delivery, self._snapshot, epoch=epoch)
+                for delivery in self._in_order()
+                if delivery.started
+            ]
         )
 
     @abstractmethod
@@ -355,12 +373,22 @@ class Stream(ABC, Generic[R]):
                 delivery.held[name] = sent.resources[name].version
                 sent.doubted_at = now if sent.doubted_at is None else sent.doubted_at
 
-    def _repeat(self, delivery: Delivery, sent: Sent) -> None:
-        """Count a response as not received: what the client wants of it is sent again."""
+    def _repeat(self, delivery: Delivery, sent: Sent, *, but: Collection[str] = ()) -> None:
+        """
+        Count a response as not received: what the client wants of it is sent again.
+
+        Args:
+            delivery: The state of the type.
+            sent: The response.
+            but: The names of what has been sent since; what is under way again is not repeated
+                either, since its own verdict is to come.
+        """
         names = [
             name
             for name, resource in sent.resources.items()
             if delivery.held.get(name) == resource.version
+            and name not in but
+            and delivery.under_way(name) is None
         ]
         delivery.repeat(names)
         if sent.doubted_at is not None:
@@ -398,7 +426,8 @@ class Stream(ABC, Generic[R]):
             if name not in delivery.acked or delivery.acked[name].version != version
         }
         suspects = changed or everything
-        named = culprits(text, suspects)
+        known = frozenset(name for name in suspects if (name, suspects[name]) in delivery.refused)
+        named = culprits(text, suspects) or known
         unknown = len(suspects) > 1 and not named
         rejected = {} if unknown else {name: suspects[name] for name in named or suspects}
         delivery.rejection = Rejection(
@@ -407,15 +436,17 @@ class Stream(ABC, Generic[R]):
         if not complete:
             innocent = everything.keys() - rejected.keys()
             if everything and (innocent or sent.removed):
-                delivery.repeat(innocent | set(sent.removed))
-            if unknown:
-                delivery.apart |= innocent
+                # Of what is under way again another verdict is to come.
+                again = {n for n in innocent.union(sent.removed) if delivery.under_way(n) is None}
+                delivery.repeat(again)
+                if unknown:
+                    delivery.apart |= again & innocent
         else:
             if unknown:
                 delivery.divide(suspects)
             # Only the verdict on another response tells what became of the innocent ones.
-            delivery.answer_owed |= bool(
+            delivery.answer_owed |= not delivery.in_flight and bool(
                 changed.keys() - rejected.keys() or delivery.acked.keys() - everything.keys()
             )
-        delivery.refuse(rejected)
+        delivery.refuse(rejected, delivery.rejection)
         return rejected

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from datetime import UTC, datetime
@@ -12,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from penstock.errors import ServerUnreachable
+from penstock.findings.text import paint
 from penstock.options import has_colours, option
 from penstock.overview.client import Client, Overview
+from penstock.overview.fleet_text import BAD
+from penstock.overview.screen import Screen
 from penstock.overview.text import as_text, is_healthy
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ __all__ = ["command", "follow"]
 
 _PERIOD: Final = 2.0
 """Seconds between two looks."""
-_CLEAR: Final = "\x1b[H\x1b[2J"
 
 
 class _ServerType(click.ParamType[Client]):
@@ -55,7 +56,11 @@ class _ServerType(click.ParamType[Client]):
     envvar="PENSTOCK_STATUS_OUTPUT",  # that of `translate` has other values
     help="For people or for programs.",
 )
-@option("--watch", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
+@option(
+    "--watch",
+    is_flag=True,
+    help="Look again every two seconds until Ctrl-C; with json, a document a line for each change.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -79,63 +84,101 @@ def command(
 
 
 def follow(
-    look: Callable[[], tuple[object, str]],
-    show: Callable[[str], None],
+    look: Callable[[], Overview],
+    show: Callable[[Overview | None, str], None],
     sleep: Callable[[float], object],
 ) -> None:
     """
-    Show what changes, until Ctrl-C.
+    Look and show, until Ctrl-C.
 
     A server that is away for a while, such as one that starts again, is waited for.
 
     Args:
-        look: Tells what is the same as long as nothing changes, and the text to show.
-        show: Shows it.
+        look: Tells where the server stands.
+        show: Is given what there is to see last, if anything, and why it is not of this moment.
         sleep: Waits.
     """
-    shown: object = None
+    seen: Overview | None = None
     try:
         while True:
+            trouble = ""
             try:
-                state, text = look()
+                seen = look()
             except ServerUnreachable as error:
-                state = text = f"Error: {error}"
-            if state != shown:
-                show(text)
-                shown = state
+                trouble = f"Error: {error}"
+            show(seen, trouble)
             sleep(_PERIOD)
     except KeyboardInterrupt:
         return
 
 
 def _watch(client: Client, output: str, *, colour: bool) -> None:
-    in_place = sys.stdout.isatty() and output == "text"
+    if output == "json":
+        follow(client.look, _documents(), time.sleep)
+    elif sys.stdout.isatty():
+        screen = Screen(sys.stdout)
+        with screen.opened():
+            follow(client.look, _picture(screen, colour=colour), time.sleep)
+    else:
+        follow(client.look, _blocks(colour=colour), time.sleep)
 
-    def look() -> tuple[object, str]:
-        overview = client.look()
-        if output == "json":
-            return _without_age(overview), json.dumps(_document(overview), ensure_ascii=False)
-        text = _write(overview, output, colour=colour)
-        return text, text
 
-    def show(text: str) -> None:
-        if in_place:
-            # What does not fit would scroll the beginning away.
-            rows = max(shutil.get_terminal_size().lines - 2, 1)
-            lines = text.splitlines()
-            more = [f"… {len(lines) - rows} more lines"] if len(lines) > rows else []
-            click.echo(_CLEAR + "\n".join([*lines[:rows], *more]), color=colour)
-        elif output == "json":
-            click.echo(text)
-        else:
+def _documents() -> Callable[[Overview | None, str], None]:
+    """Write a document a line, when anything changes; trouble goes elsewhere."""
+    said: object = None
+
+    def show(overview: Overview | None, trouble: str) -> None:
+        nonlocal said
+        state = trouble or (overview and _without_age(overview))
+        if state != said:
+            said = state
+            if trouble:
+                click.echo(trouble, err=True)
+            elif overview:
+                click.echo(json.dumps(_document(overview), ensure_ascii=False))
+
+    return show
+
+
+def _blocks(*, colour: bool) -> Callable[[Overview | None, str], None]:
+    """Write a block of text, with its time, when anything changes."""
+    said = ""
+
+    def show(overview: Overview | None, trouble: str) -> None:
+        nonlocal said
+        text = trouble or (_text(overview, colour=colour) if overview else "")
+        if text != said:
+            said = text
             click.echo(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}\n{text}\n", color=colour)
 
-    follow(look, show, time.sleep)
+    return show
+
+
+def _picture(screen: Screen, *, colour: bool) -> Callable[[Overview | None, str], None]:
+    """Keep a screen up to date, with the time at the top, so that one sees that it is alive."""
+    last = ""
+
+    def show(overview: Overview | None, trouble: str) -> None:
+        nonlocal last
+        now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
+        head = [f"{now}, every {_PERIOD:g} s until Ctrl-C"]
+        if trouble:
+            head += [paint(trouble, BAD, colour=colour)]
+            head += [f"this is what it said at {last}:"] if last else []
+        else:
+            last = now
+        screen.show([*head, "", *(as_text(overview, colour=colour) if overview else ())])
+
+    return show
 
 
 def _write(overview: Overview, output: str, *, colour: bool) -> str:
     if output == "json":
         return json.dumps(_document(overview), indent=2, ensure_ascii=False)
+    return _text(overview, colour=colour)
+
+
+def _text(overview: Overview, *, colour: bool) -> str:
     return "\n".join(as_text(overview, colour=colour))
 
 

@@ -7,13 +7,15 @@ An overview for people.
         waiting: RouteTable foxtrot/foxtrot-routes
       Envoy edge-1  SYNCED  envoy 1.40.0, delta, from 127.0.0.1:50412
         Cluster             SYNCED    since 12:00:01Z  version 8c1f…
+      997 Envoys  SYNCED  envoy 1.40.0, delta
+        edge-2, edge-3, edge-4 and 994 more
+        Cluster             SYNCED    since 12:00:01Z to 12:00:09Z  version 8c1f…
       gRPC client shop-1  SYNCED  gRPC C-core linux C-core 58.0.0, sotw, from 127.0.0.1:50416
         Listener            SYNCED    since 12:00:01Z  version 5d02…
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +23,17 @@ from penstock.connections import Standing
 from penstock.findings.excerpt import visible
 from penstock.findings.text import affected_text, count, finding_text, paint, totals
 from penstock.moments import clock
-from translator.report import Damage, Diagnostic, Position, ResourceRef, Rule, Severity
+from penstock.overview.fleet import standing_of, worst
+from penstock.overview.fleet_text import (
+    BAD,
+    MOST,
+    FleetText,
+    guilty_text,
+    resource_of,
+    standing_text,
+    standings_text,
+)
+from translator.report import Damage, Diagnostic, Position, Rule, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,12 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["as_text", "is_healthy"]
 
-_MOST: Final = 20
-"""How many lines a list has; `-o json` has all."""
 _FATES: Final = {"replaced": "replaced", "kept": "kept", "left_out": "left out"}
 """What may have become of an invalid route, by its key, and how that is said."""
-_TONES: Final = {Standing.SYNCED: "32", Standing.STALE: "33", Standing.REJECTED: "1;31"}
-_BAD: Final = "1;31"
 
 
 def is_healthy(overview: Overview) -> bool:
@@ -49,7 +57,7 @@ def is_healthy(overview: Overview) -> bool:
         and not overview.reports["summary"]["errors"]
         and not any(proxy["held"] for proxy in status["proxies"])
         and all(
-            client["served"] and _standing(client) is Standing.SYNCED
+            client["served"] and standing_of(client) is Standing.SYNCED
             for client in (*_envoys(status), *_all_grpc_clients(status))
         )
     )
@@ -65,7 +73,8 @@ def as_text(overview: Overview, *, colour: bool) -> Iterator[str]:
     """
     status, reports = overview.status, overview.reports
     started = datetime.fromisoformat(status["started"])
-    text = _Text(started + timedelta(seconds=status["uptime_seconds"]), colour=colour)
+    now = started + timedelta(seconds=status["uptime_seconds"])
+    text = _Text(now, reports["findings"], colour=colour)
     yield from text.server(overview.url, status)
     for proxy in status["proxies"]:
         yield ""
@@ -77,7 +86,7 @@ def as_text(overview: Overview, *, colour: bool) -> Iterator[str]:
             line = finding["source_line"]
             yield from finding_text(diagnostic, line, locate=str, colour=colour)
         yield from affected_text(
-            (_resource(each["resource"]), each["route"], _resource(each["cause"]))
+            (resource_of(each["resource"]), each["route"], resource_of(each["cause"]))
             for each in reports["affected"]
         )
         yield ""
@@ -87,9 +96,12 @@ def as_text(overview: Overview, *, colour: bool) -> Iterator[str]:
 class _Text:
     """Writes parts of the server's documents."""
 
-    def __init__(self, now: datetime, *, colour: bool) -> None:
+    def __init__(
+        self, now: datetime, findings: Sequence[Mapping[str, Any]], *, colour: bool
+    ) -> None:
         self._now = now
         self._colour = colour
+        self._fleet = FleetText(now, findings, colour=colour)
 
     def server(self, url: str, status: Mapping[str, Any]) -> Iterator[str]:
         policy = f", policy {status['policy']}" if status["policy"] else ""
@@ -121,15 +133,13 @@ class _Text:
             yield f"{name}  {self._bad('UNKNOWN')}  there is no such proxy  {connected}"
         else:
             clients = [*envoys, *grpc_clients]
-            standing = _worst([_standing(client) for client in clients])
+            standing = worst([standing_of(client) for client in clients])
             state = self._standing(standing) if clients else "UNUSED"
             since = self._clock(proxy["since"])
             yield f"{name}  {state}  version {proxy['version']}  since {since}  {connected}"
         yield from self._routes(proxy)
-        for envoy in envoys:
-            yield from self._client("Envoy", envoy)
-        for client in grpc_clients:
-            yield from self._client("gRPC client", client)
+        yield from self._fleet.lines("Envoy", envoys)
+        yield from self._fleet.lines("gRPC client", grpc_clients)
 
     def _routes(self, proxy: Mapping[str, Any]) -> Iterator[str]:
         if any(number for fate, number in proxy["routes"].items() if fate != "served"):
@@ -144,65 +154,30 @@ class _Text:
             yield f"  {self._bad(f'held since {since}')} at its last good routes"
             yield from _listed(
                 [
-                    f"    because of {each['code']} in {_guilty(each)}"
+                    f"    because of {each['code']} in {guilty_text(each)}"
                     for each in proxy["held_because"]
                 ]
             )
             yield from _listed(
-                [f"    waiting: {visible(str(_resource(each)))}" for each in proxy["waiting"]]
+                [f"    waiting: {visible(str(resource_of(each)))}" for each in proxy["waiting"]]
             )
         for key, word in _FATES.items():
             yield from _listed(
                 [
-                    f"  {word}: {visible(str(_resource(each['resource'])))} "
+                    f"  {word}: {visible(str(resource_of(each['resource'])))} "
                     f"(route '{visible(each['route'])}') answers {each['answers']}"
                     for each in proxy[key]
                 ]
             )
 
-    def _client(self, what: str, client: Mapping[str, Any]) -> Iterator[str]:
-        about = [client["agent"], client["protocol"], f"from {client['peer']}"]
-        if client.get("identity"):
-            about.append(f"as {client['identity']}")
-        facts = visible(", ".join(fact for fact in about if fact))
-        state = self._standing(_standing(client)) if client["served"] else self._bad("UNSERVED")
-        yield f"  {what} {visible(client['node'] or '?')}  {state}  {facts}"
-        names = {url: visible(url.rpartition(".")[2]) for url in client["types"]}
-        width = max(map(len, names.values()), default=0)
-        for url, kind in client["types"].items():
-            standing = Standing(kind["standing"])
-            # The padding stands outside of the colours.
-            state = self._standing(standing) + " " * (len(Standing.REJECTED) - len(standing))
-            since = f"  since {self._clock(kind['since'])}" if kind["since"] else ""
-            yield f"    {names[url]:{width}}  {state}{since}  {_versions(standing, kind)}".rstrip()
-            rejection = kind["rejection"]
-            if rejection:
-                refused = ", ".join(map(visible, rejection["names"])) or "an update"
-                yield f"      {self._bad('refused')} {refused}: {visible(rejection['text'])}"
-
     def _clock(self, moment: str) -> str:
         return clock(datetime.fromisoformat(moment), self._now)
 
     def _standing(self, standing: Standing) -> str:
-        return paint(standing, _TONES[standing], colour=self._colour)
+        return standing_text(standing, colour=self._colour)
 
     def _bad(self, text: str) -> str:
-        return paint(text, _BAD, colour=self._colour)
-
-
-def _versions(standing: Standing, kind: Mapping[str, Any]) -> str:
-    sent, accepted = visible(kind["sent"]) or "nothing", visible(kind["accepted"]) or "nothing"
-    if standing is Standing.SYNCED:
-        return f"version {accepted}" if kind["accepted"] else ""
-    return f"sent {sent}, accepted {accepted}"
-
-
-def _standing(envoy: Mapping[str, Any]) -> Standing:
-    return _worst([Standing(kind["standing"]) for kind in envoy["types"].values()])
-
-
-def _worst(standings: Sequence[Standing]) -> Standing:
-    return max(standings, key=list(Standing).index, default=Standing.SYNCED)
+        return paint(text, BAD, colour=self._colour)
 
 
 def _envoys(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -225,50 +200,26 @@ def _summary(status: Mapping[str, Any], reports: Mapping[str, Any]) -> str:
     envoys, grpc_clients = list(_envoys(status)), list(_all_grpc_clients(status))
     held = sum(proxy["held"] for proxy in status["proxies"])
     parts = [f"{count(held, 'proxy')} held" if held == 1 else f"{held} proxies held"] * bool(held)
-    parts += _standings("Envoy", envoys)
-    if not envoys:
-        parts.append("no Envoy connected")
-    parts += _standings("gRPC client", grpc_clients)
+    parts.append(standings_text("Envoy", envoys) if envoys else "no Envoy connected")
+    if grpc_clients:
+        parts.append(standings_text("gRPC client", grpc_clients))
     counts = reports["summary"]
     found = totals(counts["errors"], counts["warnings"], counts["files"])
     return f"{', '.join(parts)}. {found}"
 
 
-def _standings(what: str, clients: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Count clients by where they stand, the worst first."""
-    standings = Counter(_standing(client) for client in clients if client["served"])
-    for number, word in (
-        (standings[Standing.REJECTED], "rejected"),
-        (standings[Standing.STALE], "stale"),
-        (sum(not client["served"] for client in clients), "unserved"),
-        (standings[Standing.SYNCED], "synced"),
-    ):
-        if number:
-            yield f"{count(number, what)} {word}"
-
-
-def _guilty(finding: Mapping[str, Any]) -> str:
-    place = f"{visible(finding['path'])}:{finding['line']}:{finding['column']}"
-    resource = finding["resource"]
-    return f"{visible(str(_resource(resource)))} ({place})" if resource else place
-
-
 def _listed(lines: Sequence[str]) -> Iterator[str]:
-    yield from lines[:_MOST]
-    if len(lines) > _MOST:
+    yield from lines[:MOST]
+    if len(lines) > MOST:
         indent = " " * (len(lines[0]) - len(lines[0].lstrip()))
-        yield f"{indent}and {len(lines) - _MOST} more"
-
-
-def _resource(data: Mapping[str, str]) -> ResourceRef:
-    return ResourceRef(data["kind"], data["namespace"], data["name"])
+        yield f"{indent}and {len(lines) - MOST} more"
 
 
 def _diagnostic(data: Mapping[str, Any]) -> Diagnostic:
     """Read a finding back, as far as its text needs it; the server may know more rules than we."""
     return Diagnostic(
         rule=Rule(data["code"], Severity(data["severity"]), Damage.NONE, ""),
-        resource=data["resource"] and _resource(data["resource"]),
+        resource=data["resource"] and resource_of(data["resource"]),
         position=_position(data, data["width"]),
         message=data["message"],
         help=data["help"],

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
 import re
 import signal
+import subprocess
 import sys
+import termios
 import threading
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -21,9 +25,7 @@ from support.processes import Process, free_port
 from support.waiting import wait_until
 
 from penstock.cli import program
-from penstock.errors import ServerUnreachable
 from penstock.overview import Client, as_text, is_healthy
-from penstock.overview.command import follow
 from xds.testing import FakeEnvoy
 from xds.types import CLUSTER, ROUTE_CONFIGURATION
 
@@ -191,7 +193,7 @@ def test_routes_that_are_not_served_as_written(config, server, policy, outcome, 
 
 @pytest.mark.parametrize("protocol", ["sotw", "delta"])
 def test_what_an_envoy_refuses(server, protocol):
-    """A refusal is told with Envoy's words until Envoy accepts; what is not accepted is stale."""
+    """What has no verdict is stale; a refusal is told with Envoy's words and whose fault it is."""
 
     async def main():
         async with FakeEnvoy(server.ads_port, protocol=protocol, node="edge-1") as envoy:
@@ -200,23 +202,34 @@ def test_what_an_envoy_refuses(server, protocol):
             await envoy.subscribe(ROUTE_CONFIGURATION, "listener-::-8080-routes")
             response = await envoy.expect(ROUTE_CONFIGURATION)
             stale = await asyncio.to_thread(status, server)
+            refusing = asyncio.create_task(refuse_all(envoy, response))
+            shown = await asyncio.to_thread(
+                wait_until,
+                lambda: "PEN501" in (result := status(server)).output and result,
+                "the finding",
+                deadline=60,
+            )
+            refusing.cancel()
+            return stale, shown
+
+    async def refuse_all(envoy, response):
+        while True:
             await envoy.nack(response, "I do not like \x1b[31mit")
-            wait_for(server, "update_rejected")
-            return stale, await asyncio.to_thread(status, server)
+            response = await envoy.expect(ROUTE_CONFIGURATION, seconds=60)
 
-    stale, rejected = asyncio.run(main())
+    stale, refused = asyncio.run(main())
 
-    assert (1, 1) == (stale.exit_code, rejected.exit_code)
+    assert (1, 1) == (stale.exit_code, refused.exit_code)
     assert "1 Envoy stale. No problems detected." == last(stale)
-    assert "1 Envoy rejected. No problems detected." == last(rejected)
     for pattern in (
-        rf"gateway-proxy  REJECTED  version \w{{16}}  since {TIME}  1 Envoy",
-        rf"  Envoy edge-1  REJECTED  fake, {protocol}, from \S+",
+        rf"gateway-proxy  STALE  version \w{{16}}  since {TIME}  1 Envoy",
+        rf"  Envoy edge-1  STALE  fake, {protocol}, from \S+",
         rf"    Cluster +SYNCED    since {TIME}  version \w+",
-        rf"    RouteConfiguration +REJECTED  since {TIME}  sent \w+, accepted nothing",
-        r"      refused listener-::-8080-routes: I do not like \\x1b\[31mit",
+        rf"    RouteConfiguration +STALE     since {TIME}  sent \w+, accepted nothing",
     ):
-        assert re.search(f"^{pattern}$", rejected.output, flags=re.MULTILINE), pattern
+        assert re.search(f"^{pattern}$", stale.output, flags=re.MULTILINE), stale.output
+    words = r"\S+:\d+:\d+: error\[PEN501\]: fake refuses .*: I do not like \\x1b\[31mit"
+    assert re.search(f"^{words}$", refused.output, flags=re.MULTILINE), refused.output
 
 
 def test_an_envoy_that_has_accepted_everything(server):
@@ -408,22 +421,6 @@ def test_what_is_no_url(url):
     assert "Invalid value for '--server'" in result.output
 
 
-def test_what_changes_is_shown():
-    """Each state is shown once, an absence too, and Ctrl-C is no failure."""
-    looks = iter(["one", "one", ServerUnreachable("away"), ServerUnreachable("away"), "one", "two"])
-    shown = []
-
-    def look():
-        found = next(looks, KeyboardInterrupt())
-        if isinstance(found, BaseException):
-            raise found
-        return found, found.upper()
-
-    follow(look, shown.append, lambda _: None)
-
-    assert ["ONE", "Error: away", "ONE", "TWO"] == shown
-
-
 def test_watching_follows_a_server(config, server, tmp_path):
     """Without a terminal there is one block for each change, and Ctrl-C ends it well."""
     command = [sys.executable, "-m", "penstock", "status", "--watch"]
@@ -438,3 +435,63 @@ def test_watching_follows_a_server(config, server, tmp_path):
     blocks = watching.tail().split("--- ")[1:]
     assert 2 == len(blocks)
     assert all(re.match(rf"\d{{4}}-\d\d-\d\d {TIME}\npenstock ", block) for block in blocks)
+
+
+def test_watching_for_programs(config, server, tmp_path):
+    """As JSON there is one document a line for each change, the same that one look tells."""
+    command = [sys.executable, "-m", "penstock", "status", "--watch", "-o", "json"]
+    command += ["--server", f"127.0.0.1:{server.admin_port}"]
+    with Process(command, tmp_path / "watch.log") as watching:
+        wait_until(lambda: watching.log.read_text().count("\n") == 1, "the first document")
+        edit(server, config / "echo" / "routes.yaml", TYPO)
+        wait_until(lambda: watching.log.read_text().count("\n") == 2, "the second document")
+
+        assert 0 == watching.end(signal.SIGINT)
+
+    first, second = map(json.loads, watching.log.read_text().splitlines())
+    now = json.loads(status(server, "-o", "json").output)
+    for document in (second, now):
+        del document["status"]["uptime_seconds"]
+    assert (0, 1) == tuple(each["reports"]["summary"]["errors"] for each in (first, second))
+    assert now == second
+
+
+def test_watching_on_a_terminal(config, server, tmp_path):
+    """On a terminal it is one picture that is written over, also while the server is away."""
+    leader, follower = pty.openpty()
+    termios.tcsetwinsize(follower, (24, 100))
+    command = [sys.executable, "-m", "penstock", "status", "--watch"]
+    command += ["--server", f"127.0.0.1:{server.admin_port}"]
+    written = bytearray()
+    watching = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower)
+    os.close(follower)
+    os.set_blocking(leader, False)
+
+    def seen(text, count=1):
+        def look():
+            with suppress(BlockingIOError, OSError):
+                written.extend(os.read(leader, 65536))
+            return written.count(text) >= count
+
+        wait_until(look, f"{count} times {text}", deadline=20)
+
+    try:
+        seen(b"No problems detected.", 2)
+        edit(server, config / "echo" / "routes.yaml", TYPO)
+        seen(b"1 proxy held")
+        server.kill()
+        seen(b"Error: cannot reach")
+        seen(b"this is what it said at")
+        watching.send_signal(signal.SIGINT)
+        seen(b"\x1b[?25h")
+
+        assert 0 == watching.wait(10)
+    finally:
+        watching.kill()
+        watching.wait()
+        os.close(leader)
+    pictures = written.split(b"\x1b[H")[1:]
+    assert 1 == written.count(b"\x1b[2J")
+    assert len(pictures) >= 4
+    assert all(picture.count(b"\r\n") <= 23 for picture in pictures)
+    assert all(b"\x1b[J" in picture for picture in pictures)

@@ -3,16 +3,30 @@
 from collections import deque
 
 from conversation import CDS, EDS, LDS, RDS
+from ledger import Ledger
 
 from xds.delta import DeltaRequest, DeltaStream
 from xds.sotw import SotwRequest, SotwStream
 from xds.testing import FakeClock
 
 OWNER = {EDS: CDS, RDS: LDS}
+GIVES_UP = 15
+"""Seconds until a cluster is used without endpoints: Envoy's `initial_fetch_timeout`."""
 
 
 def bad(resource):
-    return b"bad" in resource.body
+    """Tell what a client refuses: what it does not like, and what it cannot read."""
+    return b"bad" in resource.body or b"rotten" in resource.body
+
+
+def verdict_text(type_url, refused):
+    """Return what Envoy says to a response; nothing if it accepts it (rules 99 to 101)."""
+    if not refused:
+        return ""
+    if type_url in OWNER or any(b"rotten" in r.body for r in refused):
+        return "no"
+    reasons = ", ".join(f"{r.name}: no" for r in refused)
+    return f"Error adding/updating {'cluster' if type_url == CDS else 'listener'}(s) {reasons}"
 
 
 class ModelEnvoy:
@@ -23,14 +37,15 @@ class ModelEnvoy:
         self.snapshot = None
         self.before = None
         self.have = {CDS: {}, EDS: {}, LDS: {}, RDS: {}}
-        self.warming = set()
+        self.warming = {}
+        """The clusters without endpoints, and since when."""
         self.active = set()
         """Clusters that are used, in this or an older version."""
         self.connect()
 
     def connect(self):
         """Begin a new stream; what the client has stays."""
-        self.stream = self.machine(clock=self.clock, before=self.before)
+        self.stream = Ledger(self.machine, self.clock, before=self.before)
         self.to_client = deque()
         self.to_server = deque()
         self.unacked_clusters = []
@@ -59,6 +74,13 @@ class ModelEnvoy:
     def advance(self, seconds):
         self.clock.advance(seconds)
         self.to_client += self.stream.expire(self.clock())
+        self.keep_warming(lambda _, since: since + GIVES_UP > self.clock())
+        self.warmed_up()
+
+    def keep_warming(self, still):
+        warm = {n for n, since in self.warming.items() if not still(n, since)}
+        self.warming = {n: since for n, since in self.warming.items() if n not in warm}
+        self.active |= warm & self.have[CDS].keys()
 
     def deliver_request(self):
         if self.to_server:
@@ -75,11 +97,17 @@ class ModelEnvoy:
                 self.deliver_request()
             elif self.to_client:
                 self.deliver_response()
-            elif self.stream.deadline is not None:
-                self.advance(self.stream.deadline - self.clock())
+            elif (next_time := self.next_time()) is not None:
+                self.advance(next_time - self.clock())
             else:
                 return
         raise AssertionError("the conversation does not end")
+
+    def next_time(self):
+        times = [since + GIVES_UP for since in self.warming.values()]
+        if self.stream.deadline is not None:
+            times.append(self.stream.deadline)
+        return min(times, default=None)
 
     def take(self, response):
         if response.type_url in OWNER and response.type_url not in self.started:
@@ -88,35 +116,34 @@ class ModelEnvoy:
         wanted = self.watched.get(response.type_url)
         resources = [r for r in response.resources if wanted is None or r.name in wanted]
         refused = [r for r in resources if bad(r)]
+        text = verdict_text(response.type_url, refused)
         have = self.have[response.type_url]
         apply = [r for r in resources if not bad(r)]
-        if refused and response.type_url in OWNER:
-            apply = []  # anything from none to all of them; the worst case is none
+        readable = not text or text.startswith("Error adding")
+        if not readable and not any(b"bad too" in r.body for r in refused):
+            apply = []  # anything from none of the others to all of them
         changed = [r for r in apply if have.get(r.name) != r]
-        gone = self.gone(response)
-        for name in gone:
+        for name in self.gone(response) if readable else ():
             have.pop(name, None)
         have.update((r.name, r) for r in apply)
         if response.type_url == CDS:
-            self.warming = (self.warming & have.keys()) | {r.name for r in changed if r.requires}
-            self.active = (self.active & have.keys()) | (have.keys() - self.warming)
+            self.keep_warming(lambda name, _: name in have)
+            self.warming.update((r.name, self.clock()) for r in changed if r.requires)
+            self.active = (self.active & have.keys()) | (have.keys() - self.warming.keys())
             self.watch(EDS, again=bool(changed))
-            self.verdict_on_clusters(response, refused)
+            self.verdict_on_clusters(response, text)
         else:
             if response.type_url == EDS:
                 served = {r.name for r in apply} | set(response.removed)
-                warm = {n for n in self.warming if have_all(self.have[CDS][n], served)}
-                self.warming -= warm
-                self.active |= warm
+                self.keep_warming(lambda name, _: not self.have[CDS][name].requires <= served)
             if response.type_url == LDS:
                 self.watch(RDS)
-            self.verdict(response, refused)
+            self.verdict(response, text)
             self.warmed_up()
 
-    def verdict_on_clusters(self, response, refused):
-        if refused:
-            reasons = ", ".join(f"{r.name}: no" for r in refused)
-            self.verdict(response, refused, f"Error adding/updating cluster(s) {reasons}")
+    def verdict_on_clusters(self, response, text):
+        if text:
+            self.verdict(response, text)
         else:
             self.unacked_clusters.append(response)
         self.warmed_up()
@@ -126,7 +153,7 @@ class ModelEnvoy:
         if self.warming:
             return
         for response in self.cluster_acks():
-            self.verdict(response, [])
+            self.verdict(response, "")
         self.unacked_clusters = []
         for type_url in (CDS, LDS):
             if type_url not in self.started:
@@ -134,10 +161,6 @@ class ModelEnvoy:
 
     def names(self, type_url):
         return {n for r in self.have[OWNER[type_url]].values() for n in r.requires}
-
-
-def have_all(cluster, served):
-    return cluster.requires <= served
 
 
 class SotwEnvoy(ModelEnvoy):
@@ -180,11 +203,11 @@ class SotwEnvoy(ModelEnvoy):
     def cluster_acks(self):
         return self.unacked_clusters[-1:]
 
-    def verdict(self, response, refused, text="no"):
+    def verdict(self, response, text):
         self.nonces[response.type_url] = response.nonce
-        if not refused:
+        if not text:
             self.versions[response.type_url] = response.version
-        self.request(response.type_url, error=text if refused else None)
+        self.request(response.type_url, error=text or None)
 
 
 class DeltaEnvoy(ModelEnvoy):
@@ -219,5 +242,5 @@ class DeltaEnvoy(ModelEnvoy):
     def cluster_acks(self):
         return self.unacked_clusters
 
-    def verdict(self, response, refused, text="no"):
-        self.request(response.type_url, nonce=response.nonce, error=text if refused else None)
+    def verdict(self, response, text):
+        self.request(response.type_url, nonce=response.nonce, error=text or None)

@@ -230,6 +230,18 @@ class TestVerdicts:
         assert [] == client.wait(1000)
         assert versions(AB, RDS, "r") == client.heard[-1].rejected
 
+    def test_rule_24_refused_while_it_was_to_be_sent_again(self):
+        """What turns out to be at fault is not sent again, though it had been about to be."""
+        client = Delta(world("a b"))
+        cds, eds = client.ask(CDS)
+        client.ask(EDS, "a", "b")
+        _, again = client.nack(cds, text="Error adding/updating cluster(s) b: unknown")
+        waiting = client.nack(eds)
+
+        assert ["EDS a"] == said([again])
+        assert [] == waiting
+        assert ["EDS b", "EDS -a"] == said(client.nack(again))
+
     def test_rule_73_innocents_are_delivered_again(self):
         """The clusters that Envoy does not blame are sent again, together."""
         client = Delta(world("a b c"))
@@ -270,6 +282,16 @@ class TestVerdicts:
 
         assert [] == client.nack(removal)
 
+    def test_rule_72_dropped_and_sent_since(self):
+        """What was dropped is not sent again if the client has got it since."""
+        client = Delta(world("a b"))
+        cds, _ = client.ask(CDS)
+        *_, eds = client.nack(cds)
+        client.ask(EDS, "b")
+
+        assert ["EDS a b"] == said([eds])
+        assert [] == client.ack(eds)
+
     def test_rule_72_dropped_response(self):
         """A response that was skipped by the verdicts was not received."""
         client = Delta(world(routes={"q": "", "r": ""}))
@@ -296,7 +318,7 @@ class TestVerdicts:
         client.wait(3)
         assert ["EDS a"] == said(client.ask(EDS, "a"))
 
-        assert ["EDS a b"] == said(client.wait(2))
+        assert ["EDS b"] == said(client.wait(2))
 
     def test_rule_113_one_update_in_flight(self):
         """While an update has no verdict, newer ones wait, and the newest is sent."""

@@ -344,6 +344,51 @@ class TestResponses:
         assert [AB.get(EDS, "b").body] != [resource.body for resource in after[0].resources]
         assert [{}, {"b"}] == [set(h.rejected) or {} for h in (client.heard[1], client.heard[3])]
 
+    def test_rule_101_a_known_culprit_is_the_culprit(self):
+        """What was refused already is at fault for a response that it was also in."""
+        client = Sotw(AB)
+        [alone] = client.ask(EDS, "a")
+        [both] = client.ask(CDS)[1:]
+        client.ask(EDS, "a", "b")
+        client.nack(alone, "a", "b")
+
+        assert ["EDS a", "EDS a b"] == said([alone, both])
+        [after] = client.nack(both, "a", "b")
+        assert ["EDS b a"] == said([after])
+        assert alone.resources != after.resources[1:]  # nobody waits for what is empty
+
+    def test_rule_101_what_is_newer_is_no_suspect(self):
+        """A late refusal has nothing sent again of which a newer version is under way."""
+        client = Sotw(AB)
+        [both] = client.ask(EDS, "a", "b")
+        client.publish(world("a b", edits={"EDS a": "2"}))
+        [newer] = client.wait(25)
+
+        assert ["EDS a"] == said([newer])
+        assert ["EDS b"] == said(client.nack(both, "a", "b") + client.ack(newer, "a", "b"))
+
+    def test_rule_100_a_late_refusal_asks_for_nothing(self):
+        """What became of the innocent ones is told by the verdict on what is under way."""
+        client = Sotw(AB)
+        cds, _ = client.ask(CDS)
+        client.publish(world())
+        [empty] = client.wait(25)
+
+        late = client.nack(cds, text="Error adding/updating cluster(s) b: no")
+        assert ["CDS"] == said([empty])
+        assert [] == late + client.ack(empty)
+
+    def test_rule_100_a_late_refusal_is_not_about_what_is_newer(self):
+        """A version that is under way is not sent again because an older one is refused."""
+        client = Sotw(world("b", edits={"CDS b": "bad"}))
+        bad, _ = client.ask(CDS)
+        client.publish(AB)
+        good, eds = client.wait(25)
+
+        late = client.nack(bad, text="Error adding/updating cluster(s) b: no")
+        assert ["CDS a b", "EDS a b"] == said([good, eds])
+        assert [] == late + client.ask(EDS, "a", "b") + client.ack(eds, "a", "b")
+
     def test_rule_100_culprits_are_named(self):
         """Envoy tells which clusters it refused."""
         client = Sotw(AB)
