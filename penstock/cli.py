@@ -140,8 +140,14 @@ def program() -> None:
     default="error",
     help="The least severe finding that makes the exit code 1.",
 )
+@option(
+    "--server",
+    metavar="URL",
+    envvar="PENSTOCK_CHECK_SERVER",  # that of `status` must not keep `check` from the folder
+    help="Ask the server with this admin address instead, which also knows what Envoy refuses.",
+)
 @click.pass_context
-def check(ctx: click.Context, config: Path, form: str, fail_level: str) -> None:
+def check(ctx: click.Context, config: Path, form: str, fail_level: str, server: str | None) -> None:
     """
     Find every mistake in CONFIG, a folder or a file.
 
@@ -151,7 +157,7 @@ def check(ctx: click.Context, config: Path, form: str, fail_level: str) -> None:
     from penstock import findings  # noqa: PLC0415 (the translator behind it takes a while)
     from translator.report import Severity  # noqa: PLC0415
 
-    report, _ = _translate(config)
+    report = _translate(config)[0] if server is None else _ask(ctx, server)
     match form:
         case "json":
             click.echo(findings.as_json(report))
@@ -165,9 +171,10 @@ def check(ctx: click.Context, config: Path, form: str, fail_level: str) -> None:
             click.echo(as_sarif(report))
         case _:
             colour = has_colours(sys.stdout)
-            gap = [""] if report.diagnostics else []
+            sections = [] if server else findings.sections(report, colour=colour)
+            gap = [""] if report.diagnostics and not server else []
             for line in (
-                *findings.sections(report, colour=colour),
+                *sections,
                 *gap,
                 *findings.as_text(report, colour=colour),
             ):
@@ -338,6 +345,21 @@ def _tls_files(cert: Path | None, key: Path | None, client_ca: Path | None) -> T
         else ("--ads-tls-key" if key is not None else "--ads-tls-client-ca", "--ads-tls-cert")
     )
     raise click.UsageError(f"{given} needs {missing}")
+
+
+def _ask(ctx: click.Context, server: str) -> Report:
+    """Ask a server for its findings."""
+    from penstock.overview import Client  # noqa: PLC0415 (see check)
+    from penstock.overview.reports import ServedReport  # noqa: PLC0415
+
+    source = ctx.get_parameter_source("config")
+    if source is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("give CONFIG or --server, not both", ctx)
+    try:
+        client = Client(server)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param_hint="'--server'") from error
+    return ServedReport.read(client.look().reports)
 
 
 def _translate(config: Path) -> tuple[Report, Translation]:

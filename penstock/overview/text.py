@@ -33,7 +33,7 @@ from penstock.overview.fleet_text import (
     standing_text,
     standings_text,
 )
-from translator.report import Damage, Diagnostic, Position, Rule, Severity
+from penstock.overview.reports import diagnostic_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -82,7 +82,7 @@ def as_text(overview: Overview, *, colour: bool) -> Iterator[str]:
     yield ""
     if reports["findings"]:
         for finding in reports["findings"]:
-            diagnostic = _diagnostic(finding)
+            diagnostic = diagnostic_of(finding)
             line = finding["source_line"]
             yield from finding_text(diagnostic, line, locate=str, colour=colour)
         yield from affected_text(
@@ -213,20 +213,3 @@ def _listed(lines: Sequence[str]) -> Iterator[str]:
     if len(lines) > MOST:
         indent = " " * (len(lines[0]) - len(lines[0].lstrip()))
         yield f"{indent}and {len(lines) - MOST} more"
-
-
-def _diagnostic(data: Mapping[str, Any]) -> Diagnostic:
-    """Read a finding back, as far as its text needs it; the server may know more rules than we."""
-    return Diagnostic(
-        rule=Rule(data["code"], Severity(data["severity"]), Damage.NONE, ""),
-        resource=data["resource"] and resource_of(data["resource"]),
-        position=_position(data, data["width"]),
-        message=data["message"],
-        help=data["help"],
-        effect=data["effect"],
-        related=tuple((each["label"], _position(each)) for each in data["related"]),
-    )
-
-
-def _position(data: Mapping[str, Any], width: int = 1) -> Position:
-    return Position(path=data["path"], line=data["line"], column=data["column"], width=width)
