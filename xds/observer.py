@@ -28,6 +28,8 @@ class StreamInfo:
     """The client's address, as gRPC writes it."""
     connected_at: float
     """When the stream began, in seconds since 1970."""
+    type_url: str = ""
+    """The only type that it carries; empty if it carries all (ADS)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +59,8 @@ class Observer:
     def stream_closed(self, stream: StreamInfo, reason: str) -> None:
         """Note that a stream has ended, and why."""
 
-    def stream_refused(self, peer: str, reason: str) -> None:
-        """Note that a stream was ended before it was served."""
+    def stream_refused(self, peer: str, reason: str, *, code: str) -> None:
+        """Note that a stream was ended before it was served, with which gRPC status."""
 
     def request_received(self, stream: StreamInfo, type_url: str, kind: RequestKind) -> None:
         """Note a request."""
@@ -67,7 +69,10 @@ class Observer:
         """Note a response of so many bytes, about to be written."""
 
     def write_stalled(self, stream: StreamInfo, type_url: str) -> None:
-        """Note that a client does not read the response it is being sent."""
+        """Note that a client does not read the response it is being sent, and is to go for it."""
+
+    def requests_slowed(self, stream: StreamInfo) -> None:
+        """Note, once, that a client asks faster than it may, and is read more slowly."""
 
     def acked(self, stream: StreamInfo, type_url: str, versions: Mapping[str, str]) -> None:
         """Note the versions of resources, by name, that a client has accepted."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -13,25 +13,20 @@ from google.protobuf.message import DecodeError
 from xds.delta import DeltaStream
 from xds.discovery import encode_delta, encode_sotw, parse_delta, parse_sotw
 from xds.observer import StreamStatus
+from xds.pace import TokenBucket
 from xds.sotw import SotwStream
 from xds.stream import ProtocolError, Receipt, RequestKind, Response, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from xds.admission import Admission
     from xds.cache import SnapshotCache
     from xds.discovery import Node
+    from xds.limits import Limits
     from xds.observer import Observer, StreamInfo
+    from xds.services import Method
     from xds.snapshot import Snapshot
-
-WRITE_SECONDS: Final = 30.0
-"""
-How long a client may take to accept a response before that is reported (rule 114).
-
-Its stream is not ended: grpc.aio can neither cancel a call nor send its status while a write is
-under way, so the client would believe in a stream that we have forgotten. It costs one burst of
-memory until it reads on, and then gets the newest; a dead one is found by keepalive.
-"""
 
 _PARSE: Final[Mapping[str, Any]] = {"sotw": parse_sotw, "delta": parse_delta}
 _ENCODE: Final = {"sotw": encode_sotw, "delta": encode_delta}
@@ -50,22 +45,53 @@ class StreamEnd(Exception):  # noqa: N818 - an end need not be an error
         self.code = code
 
 
-def parse(protocol: Literal["sotw", "delta"], payload: object) -> tuple[Any, Node | None]:
+def parse(method: Method, payload: object) -> tuple[Any, Node | None]:
     """
     Parse what was read: a request, and the node if it has one.
 
+    On a stream of a single type the request need not name it (rule 7).
+
     Raises:
-        StreamEnd: It is the end of the client's half, or no discovery request.
+        StreamEnd: It is the end of the client's half, no discovery request, or one of a type that
+            the method does not carry.
     """
     if not isinstance(payload, bytes):
         raise StreamEnd("closed by the client")
     try:
-        request: tuple[Any, Node | None] = _PARSE[protocol](payload)
+        request, node = _PARSE[method.protocol](payload)
     except DecodeError as error:
         raise StreamEnd(
             f"not a discovery request: {error}", grpc.StatusCode.INVALID_ARGUMENT
         ) from error
-    return request
+    if method.type_url and not request.type_url:
+        request = replace(request, type_url=method.type_url)
+    if method.type_url not in {"", request.type_url}:
+        raise StreamEnd(
+            f"{method.name} carries no {request.type_url}", grpc.StatusCode.INVALID_ARGUMENT
+        )
+    return request, node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What all streams of a server share."""
+
+    cache: SnapshotCache
+    """Where the snapshots are."""
+    observer: Observer
+    """Is told what happens."""
+    control_plane: bytes
+    """What clients are told they are served by, encoded."""
+    clock: Callable[[], float]
+    """Tells the time for deadlines, in seconds; never goes back."""
+    wall_clock: Callable[[], float]
+    """Tells the time for people, in seconds since 1970."""
+    limits: Limits
+    """What one client may cost."""
+    admission: Admission
+    """Whose turn it is to be sent its first resources."""
+    disconnect: Callable[[str], bool]
+    """Ends a client's connection, and tells whether it could."""
 
 
 class Session:
@@ -80,30 +106,38 @@ class Session:
     def __init__(
         self,
         info: StreamInfo,
+        method: Method,
         context: grpc.aio.ServicerContext[bytes, bytes],
-        cache: SnapshotCache,
-        *,
-        observer: Observer,
-        control_plane: bytes,
-        clock: Callable[[], float],
-        wall_clock: Callable[[], float],
+        house: House,
     ) -> None:
         """Prepare to serve; all the rest happens in `run`."""
         self.info = info
+        self._method = method
         self._context = context
-        self._cache = cache
-        self._observer = observer
-        self._control_plane = control_plane
-        self._clock = clock
-        self._wall_clock = wall_clock
-        self._machine: Stream[Any] = _MACHINE[info.protocol](clock=clock, heard=self._heard)
+        self._house = house
+        self._observer = house.observer
+        self._clock = house.clock
+        self._machine: Stream[Any] = _MACHINE[info.protocol](
+            clock=house.clock, heard=self._heard, only=method.type_url
+        )
         self._snapshot: Snapshot | None = None
         self._outbox: deque[Response] = deque()
         self._written = asyncio.Event()
         """Set while there is nothing to write."""
+        self._written.set()
         self._work = asyncio.Event()
         """Set when the writer should look for something to write."""
         self._writing_since: float | None = None
+        self._stalled = ""
+        """What the client has not read in time."""
+        rate = house.limits.requests_per_second
+        self._bucket = rate and TokenBucket(
+            rate=rate, burst=house.limits.requests_at_once, clock=house.clock
+        )
+        self._pause = 0.0
+        """For how long not to read, because the client asks too fast."""
+        self._slowed = False
+        self._end_turn: Callable[[], None] = lambda: None
         self._end: asyncio.Future[StreamEnd] = asyncio.get_running_loop().create_future()
 
     async def run(self, first: Any) -> StreamEnd:
@@ -113,30 +147,40 @@ class Session:
         Args:
             first: The first request.
         """
-        stop_watching = self._cache.watch(self.info.proxy, self._work.set)
+        stop_watching = self._house.cache.watch(self.info.proxy, self._work.set)
         reason = "failed"
         try:
-            self._publish()
             end = await self._converse(first)
-            reason = end.reason
+            reason = self._stalled or end.reason
         except asyncio.CancelledError:
-            reason = self._end.result().reason if self._end.done() else "cancelled by the client"
+            reason = self._stalled or (
+                self._end.result().reason if self._end.done() else "cancelled by the client"
+            )
             raise  # gRPC leaks what swallows a cancellation
         finally:
+            self._end_turn()
             stop_watching()
             self._observer.stream_closed(self.info, reason)
         return end
 
     async def _converse(self, first: Any) -> StreamEnd:
         try:
-            self._receive(first)
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._await_end())
+                await self._begin(first)
                 tasks.create_task(self._read())
                 tasks.create_task(self._write())
-                tasks.create_task(self._await_end())
         except* StreamEnd as ends:
             end = _first(ends)
         return end
+
+    async def _begin(self, first: Any) -> None:
+        """Answer the first request, when it is the client's turn (rule 116)."""
+        self._end_turn = await self._house.admission.enter()
+        self._publish()
+        self._receive(first)
+        if not self._outbox:
+            self._end_turn()
 
     def end(self, end: StreamEnd) -> None:
         """Ask the stream to end."""
@@ -145,7 +189,7 @@ class Session:
 
     def status(self) -> StreamStatus:
         """Return where the client stands."""
-        ago = self._wall_clock() - self._clock()
+        ago = self._house.wall_clock() - self._clock()
         return StreamStatus(
             stream=self.info,
             served=self._snapshot is not None,
@@ -168,11 +212,20 @@ class Session:
             await self._written.wait()
             payload = await self._context.read()
             try:
-                request, _ = parse(self.info.protocol, payload)
+                request, _ = parse(self._method, payload)
                 self._receive(request)
             except StreamEnd:
                 await self._written.wait()
                 raise
+            if self._pause:
+                await self._slow_down()
+
+    async def _slow_down(self) -> None:
+        if not self._slowed:
+            self._slowed = True
+            self._observer.requests_slowed(self.info)
+        await asyncio.sleep(self._pause)
+        self._pause = 0.0
 
     async def _write(self) -> None:
         while True:
@@ -183,12 +236,12 @@ class Session:
             self._publish()
 
     async def _send(self, response: Response) -> None:
-        payload = _ENCODE[self.info.protocol](response, self._control_plane)
+        payload = _ENCODE[self.info.protocol](response, self._house.control_plane)
         # Before it is written: the verdict may come before the transport says that it is.
         self._observer.response_sent(self.info, response.type_url, len(payload))
-        self._writing_since = self._wall_clock()
+        self._writing_since = self._house.wall_clock()
         stalled = asyncio.get_running_loop().call_later(
-            WRITE_SECONDS, self._observer.write_stalled, self.info, response.type_url
+            self._house.limits.write_deadline(len(payload)), self._stall, response.type_url
         )
         try:
             await self._context.write(payload)
@@ -199,6 +252,17 @@ class Session:
         finally:
             stalled.cancel()
             self._writing_since = None
+
+    def _stall(self, type_url: str) -> None:
+        """
+        Give up a client that does not read (rule 114).
+
+        Where its connection cannot be ended, it costs one burst of memory until it reads on, and
+        then gets the newest; a dead one is found by keepalive.
+        """
+        self._observer.write_stalled(self.info, type_url)
+        if self._house.disconnect(self.info.peer):
+            self._stalled = "did not read what it was sent"
 
     async def _wait_for_work(self) -> None:
         """Wait until there is something to look at, or something has waited long enough."""
@@ -212,7 +276,7 @@ class Session:
 
     def _publish(self) -> None:
         """Take the newest snapshot, if it is another one."""
-        snapshot = self._cache.get(self.info.proxy)
+        snapshot = self._house.cache.get(self.info.proxy)
         if snapshot is not None and snapshot is not self._snapshot:
             self._snapshot = snapshot
             self._post(self._machine.publish(snapshot))
@@ -237,6 +301,11 @@ class Session:
             self._observer.acked(self.info, receipt.type_url, receipt.acked)
         elif receipt.kind is RequestKind.NACK:
             self._observer.rejected(self.info, receipt.type_url, receipt.rejected, receipt.text)
+        if receipt.kind in {RequestKind.ACK, RequestKind.NACK}:
+            self._end_turn()
+        elif self._bucket:
+            # Of verdicts there are no more than we have sent responses.
+            self._pause = self._bucket.take()
 
 
 def _first(ends: BaseExceptionGroup[StreamEnd]) -> StreamEnd:

@@ -107,6 +107,7 @@ class Stream(ABC, Generic[R]):
         clock: Callable[[], float],
         heard: Callable[[Receipt], None] = lambda _: None,
         timing: Timing | None = None,
+        only: str = "",
     ) -> None:
         """
         Begin a stream.
@@ -115,7 +116,9 @@ class Stream(ABC, Generic[R]):
             clock: Tells the time in seconds, from any beginning, and never goes back.
             heard: Is called for each request, before the responses to it exist.
             timing: How long to wait for what.
+            only: The single type that the stream carries; empty if it carries all.
         """
+        self._only = only
         self._clock = clock
         self._heard = heard
         self._timing = timing or Timing()
@@ -296,8 +299,11 @@ class Stream(ABC, Generic[R]):
 
         Envoy does not use a new or changed cluster before it is given the endpoints again, and
         does not ask for those it has already asked for. A client that names its clusters is
-        not Envoy: it gets only what it asks for.
+        not Envoy: it gets only what it asks for. Nor has a stream of clusters only any room for
+        endpoints: they have streams of their own, which Envoy opens anew for a changed cluster.
         """
+        if self._only:
+            return
         delivery = self._delivery(LOAD_ASSIGNMENT)
         names = {name for cluster in clusters for name in cluster.requires}
         names &= snapshot.resources(LOAD_ASSIGNMENT).keys()
