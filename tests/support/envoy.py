@@ -31,17 +31,23 @@ def bootstrap(protocol: Protocol, ads_port: int) -> str:
 
 class RealEnvoy(Process):
     """
-    An Envoy with the shipped bootstrap, and what its admin says.
+    An Envoy with the shipped bootstrap, or one of a test's own, and what its admin says.
 
     One worker, no hot restart, no id shared with another Envoy on this machine.
     """
 
     def __init__(
-        self, folder: Path, protocol: Protocol, ads_port: int, node: str = "test", **options
+        self,
+        folder: Path,
+        protocol: Protocol,
+        ads_port: int,
+        node: str = "test",
+        document: str = "",
+        **options,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "bootstrap.yaml"
-        config.write_text(bootstrap(protocol, ads_port))
+        config.write_text(document or bootstrap(protocol, ads_port))
         self._address = folder / "admin-address"
         super().__init__(
             [
