@@ -11,6 +11,7 @@ from penstock.events import (
     ProxyPublished,
     ProxyReleased,
     ReloadFinished,
+    RequestsSlowed,
     SourceLost,
     SourceRecovered,
     StateDamaged,
@@ -24,6 +25,7 @@ from penstock.events import (
     UpdateAccepted,
     UpdateRejected,
     UpdateSent,
+    WriteStalled,
 )
 from translator.report import Severity
 
@@ -72,7 +74,13 @@ class EventLog:
                 self._proxy(event)
             case ReloadFinished():
                 self._reloaded(event)
-            case StreamOpened() | StreamClosed() | StreamRefused():
+            case (
+                StreamOpened()
+                | StreamClosed()
+                | StreamRefused()
+                | RequestsSlowed()
+                | WriteStalled()
+            ):
                 self._stream(event)
             case UpdateSent() | UpdateAccepted() | UpdateRejected():
                 self._update(event)
@@ -135,7 +143,9 @@ class EventLog:
                     logs.STATE_UNWRITABLE, directory=saving.directory, reason=saving.problem
                 )
 
-    def _stream(self, event: StreamOpened | StreamClosed | StreamRefused) -> None:
+    def _stream(
+        self, event: StreamOpened | StreamClosed | StreamRefused | RequestsSlowed | WriteStalled
+    ) -> None:
         match event:
             case StreamOpened(stream=stream):
                 self._log.info(
@@ -143,6 +153,7 @@ class EventLog:
                     node=stream.node.id,
                     proxy=stream.proxy,
                     protocol=stream.protocol,
+                    carries=stream.type_url or "all",
                     peer=stream.peer,
                     envoy=stream.node.version,
                     stream=stream.id,
@@ -155,8 +166,23 @@ class EventLog:
                     stream=stream.id,
                     reason=event.reason,
                 )
+
             case StreamRefused():
-                self._log.warning(logs.STREAM_REFUSED, peer=event.peer, reason=event.reason)
+                self._log.warning(
+                    logs.STREAM_REFUSED, peer=event.peer, code=event.code, reason=event.reason
+                )
+            case RequestsSlowed(stream=stream):
+                self._log.warning(
+                    logs.REQUESTS_SLOWED, node=stream.node.id, peer=stream.peer, stream=stream.id
+                )
+            case WriteStalled(stream=stream):
+                self._log.warning(
+                    logs.WRITE_STALLED,
+                    node=stream.node.id,
+                    peer=stream.peer,
+                    stream=stream.id,
+                    type=event.type_url,
+                )
 
     def _update(self, event: UpdateSent | UpdateAccepted | UpdateRejected) -> None:
         log = self._log.bind(node=event.stream.node.id, type=event.type_url)

@@ -25,6 +25,7 @@ __all__ = [
     "ProxyPublished",
     "ProxyReleased",
     "ReloadFinished",
+    "RequestsSlowed",
     "ResourceChanges",
     "SourceLost",
     "SourceRecovered",
@@ -40,6 +41,7 @@ __all__ = [
     "UpdateRejected",
     "UpdateRequested",
     "UpdateSent",
+    "WriteStalled",
 ]
 
 
@@ -189,6 +191,23 @@ class StreamRefused:
 
     peer: str
     reason: str
+    code: str
+    """The gRPC status that it was told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestsSlowed:
+    """An Envoy asks faster than it may; told once for a stream."""
+
+    stream: StreamInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteStalled:
+    """An Envoy has not read a response in time, and its connection is ended for it."""
+
+    stream: StreamInfo
+    type_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +269,8 @@ Event: TypeAlias = (
     | StreamOpened
     | StreamClosed
     | StreamRefused
+    | RequestsSlowed
+    | WriteStalled
     | UpdateRequested
     | UpdateSent
     | UpdateAccepted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.events import (
+    RequestsSlowed,
     StreamClosed,
     StreamOpened,
     StreamRefused,
@@ -12,6 +13,7 @@ from penstock.events import (
     UpdateRejected,
     UpdateRequested,
     UpdateSent,
+    WriteStalled,
 )
 from xds.observer import Observer
 
@@ -44,9 +46,17 @@ class StreamObserver(Observer):
         self._sent.pop(stream.id, None)
         self._feed.publish(StreamClosed(stream=stream, reason=reason))
 
-    def stream_refused(self, peer: str, reason: str) -> None:
+    def stream_refused(self, peer: str, reason: str, *, code: str) -> None:
         """Pass it on."""
-        self._feed.publish(StreamRefused(peer=peer, reason=reason))
+        self._feed.publish(StreamRefused(peer=peer, reason=reason, code=code))
+
+    def requests_slowed(self, stream: StreamInfo) -> None:
+        """Pass it on."""
+        self._feed.publish(RequestsSlowed(stream=stream))
+
+    def write_stalled(self, stream: StreamInfo, type_url: str) -> None:
+        """Pass it on."""
+        self._feed.publish(WriteStalled(stream=stream, type_url=type_url))
 
     def request_received(self, stream: StreamInfo, type_url: str, kind: RequestKind) -> None:
         """Pass it on."""

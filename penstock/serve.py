@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,7 @@ from penstock.sources.folder import FolderSource
 from penstock.status import View
 from penstock.store import Store
 from xds.cache import SnapshotCache
+from xds.limits import Limits
 from xds.server import AdsServer
 
 if TYPE_CHECKING:
@@ -60,6 +62,10 @@ class Options:
     """Where to keep what is served for the next start; None if it is not kept."""
     drain_seconds: float = 5.0
     """How long the streams may take to end."""
+    instance: str = field(default_factory=socket.gethostname)
+    """What distinguishes this process from others that serve the same (rule 16)."""
+    limits: Limits = field(default_factory=Limits)
+    """What Envoys may cost."""
 
 
 class Program:
@@ -137,7 +143,8 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
         cache,
         proxy_of=lambda node: proxy_of(node, controller.state.proxies),
         observer=StreamObserver(feed, time.monotonic),
-        identifier=f"penstock/{version()}",
+        identifier=f"penstock/{version()} {options.instance}",
+        limits=options.limits,
     )
     connections = Connections(_now)
     metrics = Metrics(Measures(state=lambda: controller.state, streams=server.streams, now=_now))

@@ -169,8 +169,11 @@ class View:
             "agent": f"{stream.node.user_agent} {stream.node.version}".strip(),
             "peer": stream.peer,
             "protocol": stream.protocol,
+            "carries": stream.type_url or "*",
             "connected": iso(datetime.fromtimestamp(stream.connected_at, UTC)),
             "served": status.served,
+            "not_reading_since": status.writing_since
+            and iso(datetime.fromtimestamp(status.writing_since, UTC)),
             "types": {kind.type_url: self._type(stream.id, kind) for kind in status.types},
         }
 

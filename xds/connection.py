@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_DESCRIPTORS: Final = "/dev/fd"
+_DESCRIPTORS: Final = Path("/dev/fd")
 _OF_INTERNET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
@@ -48,10 +49,10 @@ def disconnect(peer: str, port: int) -> bool:
 
 def _connections() -> Iterator[socket.socket]:
     """Yield a handle of our own on each socket of the process; whoever takes it closes it."""
-    for name in os.listdir(_DESCRIPTORS):
+    for entry in tuple(_DESCRIPTORS.iterdir()):
         try:
             # What is a copy of ours cannot become another file between a look and an act.
-            copy = os.dup(int(name))
+            copy = os.dup(int(entry.name))
         except OSError:
             continue
         try:

@@ -164,8 +164,7 @@ class AdsServer:
         peer = context.peer()
         try:
             self._admit()
-            if self._open > self._limits.streams:
-                raise StreamEnd(f"there are {self._limits.streams} streams already", _EXHAUSTED)
+            self._count()
             request, node = parse(method, await context.read())
             info = self._introduce(method, node, peer)
             self._admit()
@@ -186,6 +185,11 @@ class AdsServer:
             raise StreamEnd("the control plane is shutting down", _UNAVAILABLE)
         if not self._house.cache.synced:
             raise StreamEnd("the configuration has not been read yet", _UNAVAILABLE)
+
+    def _count(self) -> None:
+        """Refuse a stream that is one too many (rule 116)."""
+        if self._open > self._limits.streams:
+            raise StreamEnd(f"there are {self._limits.streams} streams already", _EXHAUSTED)
 
     def _introduce(self, method: Method, node: Node | None, peer: str) -> StreamInfo:
         """Take the node of the first request; later ones are not looked at (rules 1 to 3)."""

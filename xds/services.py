@@ -52,12 +52,8 @@ def _methods() -> Iterator[Method]:
     yield Method(service=aggregated, name="DeltaAggregatedResources", protocol="delta")
     for type_url, package, service, plural in _SINGLE:
         full_name = f"envoy.service.{package}.v3.{service}"
-        yield Method(
-            service=full_name, name=f"Stream{plural}", protocol="sotw", type_url=type_url
-        )
-        yield Method(
-            service=full_name, name=f"Delta{plural}", protocol="delta", type_url=type_url
-        )
+        yield Method(service=full_name, name=f"Stream{plural}", protocol="sotw", type_url=type_url)
+        yield Method(service=full_name, name=f"Delta{plural}", protocol="delta", type_url=type_url)
 
 
 METHODS: Final = tuple(_methods())

@@ -138,9 +138,7 @@ def snapshot(backends, *, listener, to, source=ADS, timeout=5):
             }
         ],
     )
-    resources.append(
-        Resource.of(ROUTE_CONFIGURATION, "r", messages.encode(routes), requires=[to])
-    )
+    resources.append(Resource.of(ROUTE_CONFIGURATION, "r", messages.encode(routes), requires=[to]))
     manager = messages.build(
         HTTP,
         stat_prefix="http",

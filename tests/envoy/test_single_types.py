@@ -54,10 +54,12 @@ def test_rules_7_and_37_an_envoy_without_ads(stage, protocol):
         # Within the deadline of `wait_until`: a wait for endpoints would take Envoy 15 s.
         server.publish(snapshot({"three": ports["two"]}, to="three", timeout=7, **common))
         wait_until(
-            lambda: envoy.stats("cluster_manager")["cluster_manager.active_clusters"] == 2
-            and envoy.stats("cluster_manager")["cluster_manager.warming_clusters"] == 0
-            and envoy.stats("cluster_manager")["cluster_manager.cluster_removed"] == 2
-            and envoy.stats("cluster_manager")["cluster_manager.cluster_modified"] == 1,
+            lambda: (
+                envoy.stats("cluster_manager")["cluster_manager.active_clusters"] == 2
+                and envoy.stats("cluster_manager")["cluster_manager.warming_clusters"] == 0
+                and envoy.stats("cluster_manager")["cluster_manager.cluster_removed"] == 2
+                and envoy.stats("cluster_manager")["cluster_manager.cluster_modified"] == 1
+            ),
             "the changed cluster, and no other",
         )
 

@@ -22,8 +22,10 @@ types = pytest.mark.parametrize("type_url", list(PACKAGES), ids=PACKAGES.get)
 
 A = world("a", routes={"r": "a"})
 EVERYTHING = Snapshot.of(
-    [*(A.given(kind)[name] for kind in (CDS, EDS, LDS, RDS) for name in A.given(kind))]
-    + [resource(SDS, "s")]
+    [
+        *(each for kind in (CDS, EDS, LDS, RDS) for each in A.given(kind).values()),
+        resource(SDS, "s"),
+    ]
 )
 
 
