@@ -166,7 +166,6 @@ class EventLog:
                     stream=stream.id,
                     reason=event.reason,
                 )
-
             case StreamRefused():
                 self._log.warning(
                     logs.STREAM_REFUSED, peer=event.peer, code=event.code, reason=event.reason

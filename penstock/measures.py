@@ -126,9 +126,9 @@ class Measures:
         streams = self._streams()
         # A proxy without any Envoy is there with zero: an alert has to see it.
         connected: Counter[tuple[str, ...]] = Counter({(name,): 0 for name in state.proxies})
-        # Without ADS an Envoy has several streams, on one connection.
-        envoys = {(it.stream.proxy, it.stream.node.id, it.stream.peer) for it in streams}
-        connected.update((proxy,) for proxy, _, _ in envoys)
+        # Without ADS an Envoy has several streams.
+        envoys = {(it.stream.proxy, it.stream.client) for it in streams}
+        connected.update((proxy,) for proxy, _ in envoys)
         yield _gauge("proxies_connected", "How many Envoys are connected.", connected, "proxy")
         yield _gauge(
             "xds_streams",

@@ -15,6 +15,8 @@ class Limits:
 
     streams: int = 20_000
     """How many streams may be open at the same time; at some 40 kB each (rule 116)."""
+    introduction_seconds: float = 30.0
+    """How long a stream may take to say whose it is."""
     first_bursts: int = 100
     """
     How many clients may be sent their first resources at the same time. When all come back at

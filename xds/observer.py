@@ -31,6 +31,15 @@ class StreamInfo:
     type_url: str = ""
     """The only type that it carries; empty if it carries all (ADS)."""
 
+    @property
+    def client(self) -> tuple[str, str]:
+        """
+        Return whose stream it is, to count clients.
+
+        With ADS a client has one stream. Without it, it has several, on one connection.
+        """
+        return (self.node.id, self.peer) if self.type_url else ("", str(self.id))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamStatus:

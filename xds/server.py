@@ -165,7 +165,7 @@ class AdsServer:
         try:
             self._admit()
             self._count()
-            request, node = parse(method, await context.read())
+            request, node = parse(method, await self._first_words(context))
             info = self._introduce(method, node, peer)
             self._admit()
         except StreamEnd as refusal:
@@ -178,6 +178,13 @@ class AdsServer:
             return await session.run(request)
         finally:
             del self._sessions[info.id]
+
+    async def _first_words(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> object:
+        try:
+            async with asyncio.timeout(self._limits.introduction_seconds):
+                return await context.read()
+        except TimeoutError as error:
+            raise StreamEnd("no request came", grpc.StatusCode.DEADLINE_EXCEEDED) from error
 
     def _admit(self) -> None:
         """Refuse a stream while there is nothing to be believed, or no future."""

@@ -1,14 +1,20 @@
 """What one client may cost, and all of them together, over real gRPC on loopback."""
 
 import asyncio
+import gc
 import time
+from contextlib import AsyncExitStack
 
 import grpc
 from serving import Serving, asynchronous, errors, large, protocols, slow, snapshot, until
 
+from xds import messages
 from xds.limits import Limits
+from xds.services import method
+from xds.session import Session
+from xds.sotw import SotwStream
 from xds.testing import FakeEnvoy
-from xds.types import CLUSTER, LISTENER, ROUTE_CONFIGURATION
+from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 
 
 @slow
@@ -120,4 +126,250 @@ async def test_client_that_goes_during_a_write(caplog):
         await stuck._channel.close()
 
     assert serving.seen.events[-1].startswith("closed p: ")
+    assert errors(caplog) == []
+
+
+def first_bursts(limit, *, turn=3600.0, wait=3600.0):
+    return Limits(first_bursts=limit, first_burst_seconds=turn, first_wait_seconds=wait)
+
+
+@slow
+@protocols
+@asynchronous
+async def test_rule_116_first_bursts_take_turns(protocol):
+    """While one client has not given its verdict, the next waits; then it is served."""
+    async with (
+        Serving(limits=first_bursts(1)) as serving,
+        FakeEnvoy(serving.port, protocol=protocol) as one,
+        FakeEnvoy(serving.port, protocol=protocol, node="envoy-2") as other,
+    ):
+        await one.subscribe(LISTENER)
+        response = await one.expect(LISTENER)
+        await other.subscribe(LISTENER)
+        await until(lambda: len(serving.server.streams()) == 2)
+        await other.expect_silence()
+        waiting = [status.served for status in serving.server.streams()]
+        await one.ack(response)
+        await other.expect(LISTENER)
+
+    assert [True, False] == waiting
+
+
+@slow
+@asynchronous
+async def test_rule_116_nack_and_end_give_the_turn_on():
+    """A turn ends with a refusal, with the stream, and with a client that is owed nothing."""
+    async with Serving(limits=first_bursts(1)) as serving:
+        async with FakeEnvoy(serving.port) as refusing:
+            await refusing.subscribe(LISTENER)
+            await refusing.nack(await refusing.expect(LISTENER), "no")
+            async with FakeEnvoy(serving.port) as leaving:
+                await leaving.subscribe(LISTENER)
+                await leaving.expect(LISTENER)
+        async with (
+            FakeEnvoy(serving.port, cluster="unknown") as unknown,
+            FakeEnvoy(serving.port) as last,
+        ):
+            await unknown.subscribe(LISTENER)
+            await last.subscribe(LISTENER)
+            await last.expect(LISTENER)
+
+
+@slow
+@asynchronous
+async def test_rule_116_silent_clients_do_not_stop_others():
+    """Clients that never answer cost those behind them a bounded time."""
+    async with Serving(limits=first_bursts(1, turn=0.05)) as serving, AsyncExitStack() as stack:
+        envoys = [await stack.enter_async_context(FakeEnvoy(serving.port)) for _ in range(5)]
+        for envoy in envoys:
+            await envoy.subscribe(LISTENER)
+        for envoy in envoys:
+            await envoy.expect(LISTENER)
+
+
+@slow
+@asynchronous
+async def test_rule_116_who_waits_can_be_sent_away():
+    """At shutdown, who still waits for its turn is told so, and who left is forgotten."""
+    async with (
+        Serving(limits=first_bursts(1)) as serving,
+        FakeEnvoy(serving.port) as one,
+        FakeEnvoy(serving.port) as waiting,
+    ):
+        await one.subscribe(LISTENER)
+        await one.expect(LISTENER)
+        async with FakeEnvoy(serving.port) as leaving:
+            await leaving.subscribe(LISTENER)
+            await until(lambda: len(serving.server.streams()) == 2)
+        await until(lambda: len(serving.server.streams()) == 1)
+        await waiting.subscribe(LISTENER)
+        await until(lambda: len(serving.server.streams()) == 2)
+        await serving.server.drain(0)
+        code, details = await waiting.closed()
+
+    assert grpc.StatusCode.UNAVAILABLE == code
+    assert "shutting down" in details
+
+
+@slow
+@protocols
+@asynchronous
+async def test_rule_116_number_of_streams(protocol):
+    """One stream too many is refused, and says why; when another ends there is room again."""
+    async with Serving(limits=Limits(streams=2)) as serving:
+        async with FakeEnvoy(serving.port) as one, FakeEnvoy(serving.port) as other:
+            for envoy in (one, other):
+                await envoy.subscribe(LISTENER)
+                await envoy.expect(LISTENER)
+            async with FakeEnvoy(serving.port, protocol=protocol) as third:
+                code, details = await third.closed()
+        await until(lambda: not serving.server.streams())
+        async with FakeEnvoy(serving.port, protocol=protocol) as later:
+            await later.subscribe(LISTENER)
+            await later.expect(LISTENER)
+
+    assert grpc.StatusCode.RESOURCE_EXHAUSTED == code
+    assert "there are 2 streams already" == details
+    assert f"refused: {details}" in serving.seen.events
+
+
+@slow
+@asynchronous
+async def test_stream_that_says_nothing():
+    """A stream on which no request comes is ended, so that it takes no room for ever."""
+    async with (
+        Serving(limits=Limits(introduction_seconds=0.05)) as serving,
+        FakeEnvoy(serving.port) as silent,
+    ):
+        code, details = await silent.closed()
+
+    assert (grpc.StatusCode.DEADLINE_EXCEEDED, "no request came") == (code, details)
+
+
+@slow
+@protocols
+@asynchronous
+async def test_rule_115_requests_are_slowed(protocol):
+    """Who asks too fast is read more slowly, told of once, and not cut off."""
+    limits = Limits(requests_per_second=50, requests_at_once=5)
+    async with (
+        Serving(limits=limits) as serving,
+        FakeEnvoy(serving.port, protocol=protocol) as envoy,
+    ):
+        began = time.monotonic()
+        for number in range(25):
+            await envoy.subscribe(ROUTE_CONFIGURATION, f"unknown-{number}")
+        await envoy.subscribe(LISTENER)
+        await envoy.expect(LISTENER)
+        took = time.monotonic() - began
+
+    assert 0.35 < took
+    assert 1 == serving.seen.events.count("slowed")
+
+
+@slow
+@protocols
+@asynchronous
+async def test_rule_115_verdicts_are_not_counted(protocol):
+    """A client may accept as fast as it is sent, whatever the rate of requests."""
+    limits = Limits(requests_per_second=0.001, requests_at_once=1)
+    async with (
+        Serving(limits=limits) as serving,
+        FakeEnvoy(serving.port, protocol=protocol) as envoy,
+    ):
+        await envoy.subscribe(ROUTE_CONFIGURATION, "r")
+        for weight in range(2, 12):
+            await envoy.ack(await envoy.expect(ROUTE_CONFIGURATION))
+            serving.cache.set("p", snapshot("a", weight=weight))
+        await envoy.expect(ROUTE_CONFIGURATION)
+
+    assert "slowed" not in serving.seen.events
+
+
+@slow
+@asynchronous
+async def test_rule_119_streams_share_a_connection():
+    """A thousand streams on one connection are all served, without waiting for each other."""
+    async with (
+        Serving(limits=Limits(first_bursts=1000)) as serving,
+        grpc.aio.insecure_channel(f"127.0.0.1:{serving.port}") as channel,
+    ):
+        open_stream = channel.stream_stream(method("delta", LOAD_ASSIGNMENT).path)
+        calls = [open_stream() for _ in range(1000)]
+        for number, call in enumerate(calls):
+            await call.write(subscription(number))
+        answers = await asyncio.gather(*(call.read() for call in calls))
+        peers = {status.stream.peer for status in serving.server.streams()}
+        for call in calls:
+            call.cancel()
+        await until(lambda: not serving.server.streams())
+
+    assert 1000 == sum(isinstance(answer, bytes) for answer in answers)
+    assert 1 == len(peers)
+
+
+def subscription(number):
+    request = messages.build(
+        "envoy.service.discovery.v3.DeltaDiscoveryRequest",
+        node={"id": f"envoy-{number}"},
+        resource_names_subscribe=["a"],
+    )
+    return messages.encode(request)
+
+
+@slow
+@protocols
+@asynchronous
+async def test_rule_122_connections_end(protocol):
+    """A connection ends after its time; who comes back gets nothing again in delta."""
+    limits = Limits(connection_seconds=0.5, connection_grace_seconds=0.2)
+    async with Serving(limits=limits) as serving:
+        async with FakeEnvoy(serving.port, protocol=protocol) as envoy:
+            await envoy.subscribe(CLUSTER)
+            clusters = await envoy.expect(CLUSTER)
+            await envoy.ack(clusters)
+            began = time.monotonic()
+            await envoy.closed()
+            took = time.monotonic() - began
+        async with FakeEnvoy(serving.port, protocol=protocol) as again:
+            have = clusters.versions if protocol == "delta" else None
+            await again.subscribe(CLUSTER, have=have)
+            response = await again.expect(CLUSTER)
+
+    assert 2 > took
+    assert {"sotw": {"a"}, "delta": set()}[protocol] == response.resources.keys()
+    assert () == response.removed
+
+
+@slow
+@asynchronous
+async def test_rule_12_streams_that_come_and_go(caplog):
+    """Of three thousand short streams, ended in each way there is, nothing stays behind."""
+
+    async def come_and_go(number):
+        protocol = ("sotw", "delta")[number % 2]
+        node = "" if number % 5 == 0 else "envoy-1"
+        async with FakeEnvoy(serving.port, protocol=protocol, node=node) as envoy:
+            if number % 3:
+                await envoy.subscribe(CLUSTER)
+            if node and number % 3 == 1:
+                await envoy.expect(CLUSTER)
+            elif node and number % 3 == 2:
+                await envoy._call.done_writing()
+                await envoy.closed()
+
+    async with Serving() as serving:
+        at_first = len(asyncio.all_tasks())
+        for batch in range(30):
+            await asyncio.gather(*(come_and_go(batch * 100 + each) for each in range(100)))
+        await until(lambda: not serving.server.streams() and not serving.server._open)
+        await until(lambda: len(asyncio.all_tasks()) <= at_first)
+
+        assert not serving.cache._watches
+        assert 0 == serving.server._house.admission.waiting
+        gc.collect()
+        assert 0 == sum(isinstance(each, Session | SotwStream) for each in gc.get_objects())
+    opened = sum(event.startswith("opened") for event in serving.seen.events)
+    closed = sum(event.startswith("closed") for event in serving.seen.events)
+    assert opened == closed > 1000
     assert errors(caplog) == []
