@@ -148,7 +148,9 @@ class _Text:
             )
 
     def _envoy(self, envoy: Mapping[str, Any]) -> Iterator[str]:
-        about = [envoy["agent"], envoy["protocol"], f"from {envoy['peer']}"]
+        only = envoy.get("carries", "*").rpartition(".")[2]
+        carries = "" if only == "*" else f"{only} only"
+        about = [envoy["agent"], envoy["protocol"], carries, f"from {envoy['peer']}"]
         facts = visible(", ".join(fact for fact in about if fact))
         state = self._standing(_standing(envoy)) if envoy["served"] else self._bad("UNSERVED")
         yield f"  Envoy {visible(envoy['node'] or '?')}  {state}  {facts}"

@@ -137,7 +137,7 @@ async def push(streams, stuck, pushes, size):
             times.append(time.perf_counter() - began)
         async with asyncio.timeout(10):
             # All streams are there, and all writes have ended but those that cannot.
-            while server.ask("streams") != (streams, stuck):
+            while server.ask("streams") != (streams, stuck):  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.05)
         await disconnect([*slow, *good])
     assert {pushes + 1} == {len(set(client.pushes)) for client in good}
