@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -120,8 +121,9 @@ def _node(message: Any) -> Node | None:
         version = f"{number.major_number}.{number.minor_number}.{number.patch}"
     return Node(
         id=node.id,
-        cluster=node.cluster,
+        # What is the same for all of a fleet is kept once.
+        cluster=sys.intern(node.cluster),
         metadata=MappingProxyType(json_format.MessageToDict(node.metadata)),
-        user_agent=node.user_agent_name,
-        version=version,
+        user_agent=sys.intern(node.user_agent_name),
+        version=sys.intern(version),
     )

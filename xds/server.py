@@ -22,8 +22,9 @@ from xds.connection import disconnect
 from xds.discovery import control_plane
 from xds.limits import Limits
 from xds.observer import Observer, StreamInfo
+from xds.requests import StreamEnd, parse
 from xds.services import METHODS
-from xds.session import House, Session, StreamEnd, parse
+from xds.session import House, Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -163,21 +164,32 @@ class AdsServer:
         """Serve a stream to its end, and return why it ended."""
         peer = context.peer()
         try:
-            self._admit()
-            self._count()
-            request, node = parse(method, await self._first_words(context))
-            info = self._introduce(method, node, peer)
-            self._admit()
+            session = await self._meet(method, context, peer)
         except StreamEnd as refusal:
             self._house.observer.stream_refused(peer, refusal.reason, code=refusal.code.name)
             return refusal
-        session = Session(info, method, context, self._house)
-        self._sessions[info.id] = session
-        self._house.observer.stream_opened(info)
+        self._sessions[session.info.id] = session
+        self._house.observer.stream_opened(session.info)
         try:
-            return await session.run(request)
+            return await session.run()
         finally:
-            del self._sessions[info.id]
+            del self._sessions[session.info.id]
+
+    async def _meet(
+        self, method: Method, context: grpc.aio.ServicerContext[bytes, bytes], peer: str
+    ) -> Session:
+        """
+        Let a client introduce itself.
+
+        Raises:
+            StreamEnd: It is not served.
+        """
+        self._admit()
+        self._count()
+        request, node = parse(method, await self._first_words(context))
+        info = self._introduce(method, node, peer)
+        self._admit()
+        return Session(info, method, context, self._house, request)
 
     async def _first_words(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> object:
         try:

@@ -3,73 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
-from google.protobuf.message import DecodeError
 
 from xds.delta import DeltaStream
-from xds.discovery import encode_delta, encode_sotw, parse_delta, parse_sotw
+from xds.discovery import encode_delta, encode_sotw
 from xds.observer import StreamStatus
 from xds.pace import TokenBucket
+from xds.requests import StreamEnd, parse
 from xds.sotw import SotwStream
 from xds.stream import ProtocolError, Receipt, RequestKind, Response, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from xds.admission import Admission
     from xds.cache import SnapshotCache
-    from xds.discovery import Node
     from xds.limits import Limits
     from xds.observer import Observer, StreamInfo
     from xds.services import Method
     from xds.snapshot import Snapshot
 
-_PARSE: Final[Mapping[str, Any]] = {"sotw": parse_sotw, "delta": parse_delta}
 _ENCODE: Final = {"sotw": encode_sotw, "delta": encode_delta}
 _MACHINE: Final[Mapping[str, type[SotwStream | DeltaStream]]] = {
     "sotw": SotwStream,
     "delta": DeltaStream,
 }
-
-
-class StreamEnd(Exception):  # noqa: N818 - an end need not be an error
-    """The end of a stream, and the status that the client is told."""
-
-    def __init__(self, reason: str, code: grpc.StatusCode = grpc.StatusCode.OK) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.code = code
-
-
-def parse(method: Method, payload: object) -> tuple[Any, Node | None]:
-    """
-    Parse what was read: a request, and the node if it has one.
-
-    On a stream of a single type the request need not name it (rule 7).
-
-    Raises:
-        StreamEnd: It is the end of the client's half, no discovery request, or one of a type that
-            the method does not carry.
-    """
-    if not isinstance(payload, bytes):
-        raise StreamEnd("closed by the client")
-    try:
-        request, node = _PARSE[method.protocol](payload)
-    except DecodeError as error:
-        raise StreamEnd(
-            f"not a discovery request: {error}", grpc.StatusCode.INVALID_ARGUMENT
-        ) from error
-    if method.type_url and not request.type_url:
-        request = replace(request, type_url=method.type_url)
-    if method.type_url not in {"", request.type_url}:
-        raise StreamEnd(
-            f"{method.name} carries no {request.type_url}", grpc.StatusCode.INVALID_ARGUMENT
-        )
-    return request, node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +62,32 @@ class Session:
     Responses are made when the writer is ready for them, from the newest snapshot, so a client
     that does not read costs one burst of memory and skips what came in between (rule 112).
     The reader waits for the writer, so that a client cannot ask faster than it takes answers.
+    There is a writer only while there is something to write: most streams are idle most of the
+    time, and a task that waits costs some kB.
     """
+
+    __slots__ = (
+        "_bucket",
+        "_clock",
+        "_context",
+        "_end",
+        "_end_turn",
+        "_first",
+        "_house",
+        "_machine",
+        "_method",
+        "_observer",
+        "_outbox",
+        "_overdue",
+        "_pause",
+        "_slowed",
+        "_snapshot",
+        "_stalled",
+        "_timer",
+        "_writer",
+        "_writing_since",
+        "info",
+    )
 
     def __init__(
         self,
@@ -109,9 +95,20 @@ class Session:
         method: Method,
         context: grpc.aio.ServicerContext[bytes, bytes],
         house: House,
+        first: Any,
     ) -> None:
-        """Prepare to serve; all the rest happens in `run`."""
+        """
+        Prepare to serve; all the rest happens in `run`.
+
+        Args:
+            info: Whose stream it is.
+            method: How the client has opened it.
+            context: Its end of the transport.
+            house: What it shares with other streams.
+            first: The first request.
+        """
         self.info = info
+        self._first = first
         self._method = method
         self._context = context
         self._house = house
@@ -121,12 +118,13 @@ class Session:
             clock=house.clock, heard=self._heard, only=method.type_url
         )
         self._snapshot: Snapshot | None = None
-        self._outbox: deque[Response] = deque()
-        self._written = asyncio.Event()
-        """Set while there is nothing to write."""
-        self._written.set()
-        self._work = asyncio.Event()
-        """Set when the writer should look for something to write."""
+        self._outbox: list[Response] = []
+        """What is still to be written, the next one last."""
+        self._writer: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        """Wakes the writer when something has waited long enough."""
+        self._overdue = False
+        """Whether something has."""
         self._writing_since: float | None = None
         self._stalled = ""
         """What the client has not read in time."""
@@ -137,20 +135,17 @@ class Session:
         self._pause = 0.0
         """For how long not to read, because the client asks too fast."""
         self._slowed = False
-        self._end_turn: Callable[[], None] = lambda: None
+        self._end_turn: Callable[[], None] = _nothing
         self._end: asyncio.Future[StreamEnd] = asyncio.get_running_loop().create_future()
 
-    async def run(self, first: Any) -> StreamEnd:
-        """
-        Serve the stream until it ends, and return why it did.
-
-        Args:
-            first: The first request.
-        """
-        stop_watching = self._house.cache.watch(self.info.proxy, self._work.set)
+    async def run(self) -> StreamEnd:
+        """Serve the stream until it ends, and return why it did."""
+        stop_watching = self._house.cache.watch(self.info.proxy, self._wake)
+        reader = self._start(self._read())
         reason = "failed"
         try:
-            end = await self._converse(first)
+            end = await self._end
+            await self._written()  # gRPC cannot send a status during a write
             reason = self._stalled or end.reason
         except asyncio.CancelledError:
             reason = self._stalled or (
@@ -158,29 +153,36 @@ class Session:
             )
             raise  # gRPC leaks what swallows a cancellation
         finally:
-            self._end_turn()
             stop_watching()
+            await self._stop(reader)
             self._observer.stream_closed(self.info, reason)
         return end
 
-    async def _converse(self, first: Any) -> StreamEnd:
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._await_end())
-                await self._begin(first)
-                tasks.create_task(self._read())
-                tasks.create_task(self._write())
-        except* StreamEnd as ends:
-            end = _first(ends)
-        return end
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._over)
+        return task
 
-    async def _begin(self, first: Any) -> None:
-        """Answer the first request, when it is the client's turn (rule 116)."""
-        self._end_turn = await self._house.admission.enter()
-        self._publish()
-        self._receive(first)
-        if not self._outbox:
-            self._end_turn()
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """End the stream with what ended one of its tasks."""
+        if task is self._writer:
+            self._writer = None
+        if task.cancelled() or (error := task.exception()) is None or self._end.done():
+            return
+        if isinstance(error, StreamEnd):
+            self._end.set_result(error)
+        else:
+            self._end.set_exception(error)
+
+    async def _stop(self, reader: asyncio.Task[None]) -> None:
+        self._leave_turn()
+        if self._timer is not None:
+            self._timer.cancel()
+        tasks = [task for task in (reader, self._writer) if task is not None and not task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     def end(self, end: StreamEnd) -> None:
         """Ask the stream to end."""
@@ -202,20 +204,21 @@ class Session:
             ),
         )
 
-    async def _await_end(self) -> None:
-        end = await self._end
-        await self._written.wait()  # gRPC cannot send a status during a write
-        raise end
-
     async def _read(self) -> None:
+        # Rule 116: the first answer may have to wait for its turn.
+        self._end_turn = await self._house.admission.enter()
+        self._publish()
+        first, self._first = self._first, None
+        self._receive(first)
+        del first  # it may be large, and this goes on for days
+        if not self._outbox:
+            self._leave_turn()
         while True:
-            await self._written.wait()
-            payload = await self._context.read()
+            await self._written()
             try:
-                request, _ = parse(self._method, payload)
-                self._receive(request)
+                self._receive(parse(self._method, await self._context.read())[0])
             except StreamEnd:
-                await self._written.wait()
+                await self._written()
                 raise
             if self._pause:
                 await self._slow_down()
@@ -227,13 +230,45 @@ class Session:
         await asyncio.sleep(self._pause)
         self._pause = 0.0
 
+    def _wake(self) -> None:
+        """Have somebody look for something to write."""
+        if self._writer is None and not self._end.done():
+            self._writer = self._start(self._write())
+
     async def _write(self) -> None:
-        while True:
-            while self._outbox:
-                await self._send(self._outbox.popleft())
-            self._written.set()
-            await self._wait_for_work()
-            self._publish()
+        while self._outbox or (not self._end.done() and self._look()):
+            await self._send(self._outbox.pop())
+        self._writer = None
+
+    async def _written(self) -> None:
+        """Wait until there is nothing to write."""
+        while self._writer is not None:
+            await asyncio.wait((self._writer,))
+
+    def _look(self) -> bool:
+        """Tell whether there is anything to write, and else make sure to look again in time."""
+        self._publish()
+        if self._overdue:
+            self._overdue = False
+            self._post(self._machine.expire(self._clock()))
+        if not self._outbox:
+            self._set_timer()
+        return bool(self._outbox)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        deadline = self._machine.deadline
+        if deadline is not None:
+            self._timer = asyncio.get_running_loop().call_later(
+                max(0.0, deadline - self._clock()), self._due
+            )
+
+    def _due(self) -> None:
+        self._timer = None
+        self._overdue = True
+        self._wake()
 
     async def _send(self, response: Response) -> None:
         payload = _ENCODE[self.info.protocol](response, self._house.control_plane)
@@ -264,16 +299,6 @@ class Session:
         if self._house.disconnect(self.info.peer):
             self._stalled = "did not read what it was sent"
 
-    async def _wait_for_work(self) -> None:
-        """Wait until there is something to look at, or something has waited long enough."""
-        deadline = self._machine.deadline
-        try:
-            async with asyncio.timeout(None if deadline is None else deadline - self._clock()):
-                await self._work.wait()
-        except TimeoutError:
-            self._post(self._machine.expire(self._clock()))
-        self._work.clear()
-
     def _publish(self) -> None:
         """Take the newest snapshot, if it is another one."""
         snapshot = self._house.cache.get(self.info.proxy)
@@ -287,13 +312,18 @@ class Session:
         except ProtocolError as error:
             raise StreamEnd(str(error), grpc.StatusCode.INVALID_ARGUMENT) from error
         self._post(responses)
-        # A verdict may have moved the next deadline.
-        self._work.set()
+        if self._outbox or self._writer is not None:
+            self._wake()
+        else:
+            # A verdict may have moved the next deadline.
+            self._set_timer()
 
     def _post(self, responses: list[Response]) -> None:
-        self._outbox.extend(responses)
-        if self._outbox:
-            self._written.clear()
+        self._outbox[:0] = reversed(responses)
+
+    def _leave_turn(self) -> None:
+        self._end_turn()
+        self._end_turn = _nothing
 
     def _heard(self, receipt: Receipt) -> None:
         self._observer.request_received(self.info, receipt.type_url, receipt.kind)
@@ -302,12 +332,11 @@ class Session:
         elif receipt.kind is RequestKind.NACK:
             self._observer.rejected(self.info, receipt.type_url, receipt.rejected, receipt.text)
         if receipt.kind in {RequestKind.ACK, RequestKind.NACK}:
-            self._end_turn()
+            self._leave_turn()
         elif self._bucket:
             # Of verdicts there are no more than we have sent responses.
             self._pause = self._bucket.take()
 
 
-def _first(ends: BaseExceptionGroup[StreamEnd]) -> StreamEnd:
-    first = ends.exceptions[0]
-    return first if isinstance(first, StreamEnd) else _first(first)
+def _nothing() -> None:
+    """End the turn of somebody who has none."""
