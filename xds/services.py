@@ -2,7 +2,7 @@
 The gRPC services of the discovery protocol, and what their methods carry.
 
 Envoy's xDS protocol, "RPC Services and Methods". Not served are the `Fetch*` methods, which exist
-for REST and JSON only (rule 77), and the services of types that we never have.
+for REST and JSON only, and the services of types that we never have.
 """
 
 from __future__ import annotations

@@ -67,4 +67,6 @@ def test_rules_7_and_37_an_envoy_without_ads(stage, protocol):
         assert envoy.rejected() == {}
 
     assert {CLUSTER: 1, LOAD_ASSIGNMENT: 2, LISTENER: 1, ROUTE_CONFIGURATION: 1} == first
+    # One for each cluster that there was, and another for the one that was changed.
+    assert 4 == Counter(each.type_url for each in server.seen.opened)[LOAD_ASSIGNMENT]
     assert [] == server.seen.rejections
