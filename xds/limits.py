@@ -14,7 +14,7 @@ class Limits:
     """The limits of a server; all of them are generous, for they are to hold on bad days only."""
 
     streams: int = 20_000
-    """How many streams may be open at the same time; at some 40 kB each (rule 116)."""
+    """How many streams may be open at the same time; at some 50 kB each (rule 116)."""
     introduction_seconds: float = 30.0
     """How long a stream may take to say whose it is."""
     first_bursts: int = 100
