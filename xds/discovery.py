@@ -49,7 +49,7 @@ def parse_sotw(payload: bytes) -> tuple[SotwRequest, Node | None]:
     # A resource locator is a name with parameters, which no known client uses (rule 52).
     names = (*message.resource_names, *(each.name for each in message.resource_locators))
     request = SotwRequest(
-        type_url=message.type_url,
+        type_url=sys.intern(message.type_url),
         names=names,
         version=message.version_info,
         nonce=message.response_nonce,
@@ -69,7 +69,7 @@ def parse_delta(payload: bytes) -> tuple[DeltaRequest, Node | None]:
     subscribed = (each.name for each in message.resource_locators_subscribe)
     unsubscribed = (each.name for each in message.resource_locators_unsubscribe)
     request = DeltaRequest(
-        type_url=message.type_url,
+        type_url=sys.intern(message.type_url),
         subscribe=(*message.resource_names_subscribe, *subscribed),
         unsubscribe=(*message.resource_names_unsubscribe, *unsubscribed),
         initial_versions=MappingProxyType(dict(message.initial_resource_versions)),
