@@ -178,13 +178,11 @@ class DeltaStream(Stream[DeltaRequest]):
         portions = [together] if whole else _portions(together)
         batches: list[tuple[tuple[Resource, ...], tuple[str, ...]]]
         batches = [(portion, ()) for portion in portions if portion]
-        if batches:
+        if together:
             batches[-1] = batches[-1][0], removed
-        elif removed:
-            batches.append(((), removed))
         batches += [((resource,), ()) for resource in alone]
-        if delivery.answer_owed and not batches:
-            batches.append(((), ()))
+        if (removed and not together) or (delivery.answer_owed and not batches):
+            batches.append(((), removed))
         delivery.answer_owed = False
         return [
             self._respond(delivery, now, batch, version=version, removed=names)

@@ -5,9 +5,10 @@ import gc
 import time
 
 import grpc
-from serving import Serving, asynchronous, errors, large, protocols, slow, until
+from serving import Serving, asynchronous, errors, large, protocols, slow, snapshot, until
 
 from xds.limits import Limits
+from xds.requests import StreamEnd
 from xds.session import Session
 from xds.sotw import SotwStream
 from xds.testing import FakeEnvoy
@@ -30,6 +31,24 @@ async def test_rule_123_drain(protocol):
     assert grpc.StatusCode.UNAVAILABLE == code
     assert "shutting down" in details
     assert time.monotonic() - began < 2
+
+
+@slow
+@protocols
+@asynchronous
+async def test_rule_123_nothing_new_at_the_end(protocol):
+    """A stream that is told to end is sent nothing more, whatever is published meanwhile."""
+    async with Serving() as serving, FakeEnvoy(serving.port, protocol=protocol) as envoy:
+        await envoy.subscribe(ROUTE_CONFIGURATION, "r")
+        await envoy.ack(await envoy.expect(ROUTE_CONFIGURATION))
+        await until(lambda: "acked ['r']" in serving.seen.events)
+        [session] = serving.server._sessions.values()
+        session.end(StreamEnd("enough", grpc.StatusCode.UNAVAILABLE))
+        serving.cache.set("p", snapshot("a", weight=2))
+        _, details = await envoy.closed()
+
+    assert "enough" == details
+    assert 1 == serving.seen.events.count("sent RouteConfiguration")
 
 
 @slow

@@ -114,6 +114,7 @@ async def test_rule_116_nack_and_end_give_the_turn_on():
             FakeEnvoy(serving.port) as last,
         ):
             await unknown.subscribe(LISTENER)
+            await until(lambda: len(serving.server.streams()) == 1)
             await last.subscribe(LISTENER)
             await last.expect(LISTENER)
 
@@ -145,6 +146,7 @@ async def test_rule_116_who_waits_can_be_sent_away():
             await leaving.subscribe(LISTENER)
             await until(lambda: len(serving.server.streams()) == 2)
         await until(lambda: len(serving.server.streams()) == 1)
+        await until(lambda: not serving.server._house.admission.waiting)
         await waiting.subscribe(LISTENER)
         await until(lambda: len(serving.server.streams()) == 2)
         await serving.server.drain(0)

@@ -1,5 +1,6 @@
 """The rules of the transport, over real gRPC on loopback."""
 
+import functools
 import time
 
 import grpc
@@ -7,6 +8,7 @@ import pytest
 from serving import REQUESTS, Serving, asynchronous, protocols, slow, snapshot, until
 
 from xds import messages
+from xds.delivery import Timing
 from xds.server import AdsServer
 from xds.testing import FakeEnvoy
 from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
@@ -228,3 +230,38 @@ async def test_rule_12_half_closed_stream():
 
     assert grpc.StatusCode.OK == code
     assert "closed p: closed by the client" in serving.seen.events
+
+
+@slow
+@protocols
+@asynchronous
+async def test_rule_80_deadlines_pass_in_silence(protocol, monkeypatch):
+    """What has waited long enough for a verdict is sent, though nothing else happens."""
+    monkeypatch.setattr("xds.stream.Timing", functools.partial(Timing, barrier=0.2))
+    async with Serving() as serving, FakeEnvoy(serving.port, protocol=protocol) as envoy:
+        await envoy.subscribe(CLUSTER)
+        await envoy.ack(await envoy.expect(CLUSTER))
+        await envoy.subscribe(ROUTE_CONFIGURATION, "r")
+        await envoy.ack(await envoy.expect(ROUTE_CONFIGURATION))
+        serving.cache.set("p", snapshot("a", "b", weight=2))
+        await envoy.expect(CLUSTER)
+
+        routes = await envoy.expect(ROUTE_CONFIGURATION)
+
+    assert snapshot("a", "b", weight=2).get(ROUTE_CONFIGURATION, "r").body == routes.resources["r"]
+
+
+@slow
+@protocols
+@asynchronous
+async def test_rule_72_doubts_pass_in_silence(protocol, monkeypatch):
+    """A request that is not answered at once, but sets a deadline, is answered then."""
+    monkeypatch.setattr("xds.stream.Timing", functools.partial(Timing, doubt=0.2))
+    async with Serving() as serving, FakeEnvoy(serving.port, protocol=protocol) as envoy:
+        await envoy.subscribe(CLUSTER)
+        ahead = await envoy.expect(LOAD_ASSIGNMENT)
+        await envoy.subscribe(LOAD_ASSIGNMENT, "a")  # as if it had not got them
+        again = await envoy.expect(LOAD_ASSIGNMENT)
+
+    assert ahead.resources == again.resources
+    assert ahead.nonce != again.nonce
