@@ -49,7 +49,11 @@ def disconnect(peer: str, port: int) -> bool:
 
 def _connections() -> Iterator[socket.socket]:
     """Yield a handle of our own on each socket of the process; whoever takes it closes it."""
-    for entry in tuple(_DESCRIPTORS.iterdir()):
+    try:
+        entries = tuple(_DESCRIPTORS.iterdir())
+    except OSError:
+        return  # a system without this folder, such as one without /proc
+    for entry in entries:
         try:
             # What is a copy of ours cannot become another file between a look and an act.
             copy = os.dup(int(entry.name))

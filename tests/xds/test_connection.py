@@ -65,3 +65,10 @@ def test_rule_114_somebody_else_s_port():
             assert not disconnect(
                 f"ipv4:127.0.0.1:{client.getsockname()[1]}", listening.getsockname()[1] + 1
             )
+
+
+def test_rule_114_where_descriptors_are_not_told(monkeypatch, tmp_path):
+    """On a system that does not list the open files, no connection is found."""
+    monkeypatch.setattr("xds.connection._DESCRIPTORS", tmp_path / "none")
+
+    assert not disconnect("ipv4:127.0.0.1:4711", 18000)
