@@ -48,6 +48,8 @@ class DeltaRequest:
 class DeltaStream(Stream[DeltaRequest]):
     """The server's side of one incremental stream, without I/O."""
 
+    __slots__ = ()
+
     def receive(self, request: DeltaRequest) -> list[Response]:
         """Take a request, and return the responses that it calls for."""
         if not request.type_url:

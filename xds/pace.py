@@ -16,6 +16,8 @@ class TokenBucket:
     more than there are is told how long to pause, and is cut off from nothing.
     """
 
+    __slots__ = ("_burst", "_clock", "_counted_at", "_rate", "_tokens")
+
     def __init__(self, *, rate: float, burst: int, clock: Callable[[], float]) -> None:
         """
         Begin with a full bucket.

@@ -101,6 +101,18 @@ class Stream(ABC, Generic[R]):
     to be asked again.
     """
 
+    __slots__ = (
+        "_clock",
+        "_deliveries",
+        "_heard",
+        "_looked_at",
+        "_only",
+        "_responses",
+        "_sequence",
+        "_snapshot",
+        "_timing",
+    )
+
     def __init__(
         self,
         *,

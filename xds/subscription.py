@@ -20,6 +20,8 @@ class Subscription:
     something for the first time, in the incremental one until it unsubscribes from "*".
     """
 
+    __slots__ = ("_nothing_means_all", "names", "wildcard")
+
     def __init__(self, *, collection: bool) -> None:
         """
         Begin with nothing asked for.
