@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test isolation fuzz model moves check format golden crash bench lock clean
+.PHONY: help demo test isolation fuzz model moves check format golden crash load bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -43,6 +43,9 @@ golden: $(READY) ## write the golden files anew, and delete those without a case
 
 crash: $(READY) ## kill the control plane many times, and see that nothing is lost
 	@PYTHONPATH=.:tests $(BIN)/python tests/crash/campaign.py $(ARGS)
+
+load: $(READY) ## measure the server with a thousand streams, some of them stuck
+	@PYTHONPATH=.:tests $(BIN)/python tests/load/load.py $(ARGS)
 
 bench: $(READY) ## measure; every figure is a ratio inside one run
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -104,6 +104,12 @@ _config = click.argument(
 )
 
 
+def _host_name() -> str:
+    import socket  # noqa: PLC0415 (only a server has a name)
+
+    return socket.gethostname()
+
+
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
     from penstock import version  # noqa: PLC0415 (see there)
 
@@ -280,6 +286,51 @@ def translate(
     help="How long the streams may take to end after SIGTERM.",
 )
 @option(
+    "--instance",
+    metavar="NAME",
+    default=_host_name,
+    show_default="the host's name",
+    help="What Envoys are told they are served by, beside the version.",
+)
+@option(
+    "--ads-max-streams",
+    type=click.IntRange(min=1),
+    default=20_000,
+    help="How many streams Envoys may have at the same time; more are refused.",
+)
+@option(
+    "--ads-first-bursts",
+    type=click.IntRange(min=1),
+    default=100,
+    help="How many Envoys are sent their first resources at the same time; others wait, briefly.",
+)
+@option(
+    "--ads-request-rate",
+    type=click.FloatRange(min=0),
+    default=100.0,
+    help="How many requests a second are read of one stream, its verdicts not counted; 0: all.",
+)
+@option(
+    "--ads-write-seconds",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    help="How long an Envoy may not read what it is sent before its connection is ended.",
+)
+@option(
+    "--ads-keepalive-seconds",
+    type=click.FloatRange(min=1),
+    default=30.0,
+    help="How often a silent Envoy is asked whether it is still there.",
+)
+@option(
+    "--ads-max-connection-age",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    default=0.0,
+    help="After how long an Envoy has to connect anew, give or take a tenth, perhaps to another"
+    " replica; 0: never.",
+)
+@option(
     "--log-format",
     type=click.Choice(["auto", "console", "json"]),
     default="auto",
@@ -294,6 +345,7 @@ def translate(
 @click.pass_context
 def serve(
     ctx: click.Context,
+    /,
     *,
     config: Path,
     ads: Address,
@@ -304,8 +356,10 @@ def serve(
     admin: Address,
     state: Path | None,
     drain_seconds: float,
+    instance: str,
     log_format: str,
     log_level: str,
+    **limits: float,
 ) -> None:
     """
     Serve what CONFIG means to Envoy, and follow its changes.
@@ -315,6 +369,7 @@ def serve(
     """
     from penstock import logs  # noqa: PLC0415 (see check)
     from penstock.serve import Options, run  # noqa: PLC0415 (grpc alone takes a while)
+    from xds.limits import Limits  # noqa: PLC0415 (see check)
 
     tls = _tls_files(ads_tls_cert, ads_tls_key, ads_tls_client_ca)
     if ads_allow and ads_tls_client_ca is None:
@@ -328,6 +383,15 @@ def serve(
         drain_seconds=drain_seconds,
         tls=tls,
         allow=ads_allow,
+        instance=instance,
+        limits=Limits(
+            streams=int(limits["ads_max_streams"]),
+            first_bursts=int(limits["ads_first_bursts"]),
+            requests_per_second=limits["ads_request_rate"] or None,
+            write_seconds=limits["ads_write_seconds"],
+            keepalive_seconds=limits["ads_keepalive_seconds"],
+            connection_seconds=limits["ads_max_connection_age"] or None,
+        ),
     )
     ctx.exit(run(options))
 

@@ -15,6 +15,7 @@ from penstock.events import (
     ProxyPublished,
     ProxyReleased,
     ReloadFinished,
+    RequestsSlowed,
     SourceLost,
     SourceRecovered,
     StateDamaged,
@@ -30,6 +31,7 @@ from penstock.events import (
     UpdateRejected,
     UpdateSent,
     UpdateTraced,
+    WriteStalled,
 )
 from penstock.moments import iso
 from translator.report import Severity
@@ -88,7 +90,14 @@ class EventLog:
                 self._proxy(event)
             case ReloadFinished():
                 self._reloaded(event)
-            case StreamOpened() | StreamClosed() | StreamRefused() | StreamDenied():
+            case (
+                StreamOpened()
+                | StreamClosed()
+                | StreamRefused()
+                | StreamDenied()
+                | RequestsSlowed()
+                | WriteStalled()
+            ):
                 self._stream(event)
             case UpdateSent() | UpdateAccepted() | UpdateRejected() | UpdateTraced():
                 self._update(event)
@@ -174,7 +183,15 @@ class EventLog:
             case _:
                 pass
 
-    def _stream(self, event: StreamOpened | StreamClosed | StreamRefused | StreamDenied) -> None:
+    def _stream(
+        self,
+        event: StreamOpened
+        | StreamClosed
+        | StreamRefused
+        | StreamDenied
+        | RequestsSlowed
+        | WriteStalled,
+    ) -> None:
         match event:
             case StreamOpened(stream=stream):
                 self._log.info(
@@ -182,6 +199,7 @@ class EventLog:
                     node=stream.node.id,
                     proxy=proxy_name(stream.proxy),
                     protocol=stream.protocol,
+                    carries=stream.type_url or "all",
                     peer=stream.peer,
                     **{"grpc" if is_grpc(stream.proxy) else "envoy": stream.node.version},
                     stream=stream.id,
@@ -196,7 +214,9 @@ class EventLog:
                     reason=event.reason,
                 )
             case StreamRefused():
-                self._log.warning(logs.STREAM_REFUSED, peer=event.peer, reason=event.reason)
+                self._log.warning(
+                    logs.STREAM_REFUSED, peer=event.peer, code=event.code, reason=event.reason
+                )
             case StreamDenied(stream=stream, denial=denial):
                 self._log.warning(
                     logs.STREAM_DENIED,
@@ -206,6 +226,18 @@ class EventLog:
                     peer=stream.peer,
                     reason=str(denial.reason),
                     **_identity(stream),
+                )
+            case RequestsSlowed(stream=stream):
+                self._log.warning(
+                    logs.REQUESTS_SLOWED, node=stream.node.id, peer=stream.peer, stream=stream.id
+                )
+            case WriteStalled(stream=stream):
+                self._log.warning(
+                    logs.WRITE_STALLED,
+                    node=stream.node.id,
+                    peer=stream.peer,
+                    stream=stream.id,
+                    type=event.type_url,
                 )
 
     def _update(self, event: UpdateSent | UpdateAccepted | UpdateRejected | UpdateTraced) -> None:

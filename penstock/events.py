@@ -32,6 +32,7 @@ __all__ = [
     "ProxyPublished",
     "ProxyReleased",
     "ReloadFinished",
+    "RequestsSlowed",
     "ResourceChanges",
     "SourceLost",
     "SourceRecovered",
@@ -49,6 +50,7 @@ __all__ = [
     "UpdateRequested",
     "UpdateSent",
     "UpdateTraced",
+    "WriteStalled",
 ]
 
 
@@ -208,6 +210,23 @@ class StreamRefused:
 
     peer: str
     reason: str
+    code: str
+    """The gRPC status that it was told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestsSlowed:
+    """An Envoy asks faster than it may; told once for a stream."""
+
+    stream: StreamInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteStalled:
+    """An Envoy has not read a response in time, and its connection is ended for it."""
+
+    stream: StreamInfo
+    type_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +337,8 @@ Event: TypeAlias = (
     | StreamDenied
     | CertificatesReloaded
     | CertificatesBroken
+    | RequestsSlowed
+    | WriteStalled
     | UpdateRequested
     | UpdateSent
     | UpdateAccepted

@@ -143,7 +143,11 @@ class Measures:
         clients = [status.stream.proxy for status in streams]
         # A proxy without any Envoy is there with zero: an alert has to see it.
         connected: Counter[tuple[str, ...]] = Counter({(name,): 0 for name in state.proxies})
-        connected.update((name,) for name in clients if not is_grpc(name))
+        # Without ADS an Envoy has several streams.
+        envoys = {
+            (it.stream.proxy, it.stream.client) for it in streams if not is_grpc(it.stream.proxy)
+        }
+        connected.update((proxy,) for proxy, _ in envoys)
         yield _gauge("proxies_connected", "How many Envoys are connected.", connected, "proxy")
         yield _gauge(
             "grpc_clients_connected",

@@ -23,13 +23,16 @@ from penstock.events import (
     CertificatesReloaded,
     ProxyConverged,
     ReloadFinished,
+    RequestsSlowed,
     StateSaved,
     StateUnwritable,
     StreamDenied,
+    StreamRefused,
     UpdateAccepted,
     UpdateRejected,
     UpdateRequested,
     UpdateSent,
+    WriteStalled,
 )
 from penstock.measures import type_label
 from penstock.state import Result
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 __all__ = ["Metrics"]
 
 _FAST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SIZES: Final = (1e3, 1e4, 1e5, 1e6, 4e6, 1e7, 4e7)
+"""Bytes; 4 MB is what a client on Google's gRPC takes by default."""
 
 
 class Metrics:
@@ -84,9 +89,27 @@ class Metrics:
         self._responses = Counter(
             "penstock_xds_responses", "Responses by type.", ["type"], registry=registry
         )
-        self._bytes = Counter(
+        self._bytes = Histogram(
             "penstock_xds_response_bytes",
-            "Bytes of responses by type.",
+            "Bytes of a response by type.",
+            ["type"],
+            buckets=_SIZES,
+            registry=registry,
+        )
+        self._refused = Counter(
+            "penstock_xds_streams_refused",
+            "Streams that were ended before they were served, by gRPC status.",
+            ["code"],
+            registry=registry,
+        )
+        self._slowed = Counter(
+            "penstock_xds_streams_slowed",
+            "Streams whose client asks faster than it may.",
+            registry=registry,
+        )
+        self._stalled = Counter(
+            "penstock_xds_writes_stalled",
+            "Responses that a client did not read in time, so that its connection was ended.",
             ["type"],
             registry=registry,
         )
@@ -142,16 +165,10 @@ class Metrics:
                 self._saves.labels("written" if saving.written else "unchanged").inc()
             case StateUnwritable():
                 self._saves.labels("failed").inc()
-            case UpdateRequested():
-                self._requests.labels(type_label(event.type_url), event.kind).inc()
-            case UpdateSent():
-                self._responses.labels(type_label(event.type_url)).inc()
-                self._bytes.labels(type_label(event.type_url)).inc(event.size)
-            case UpdateAccepted():
-                self._acks.labels(type_label(event.type_url)).inc()
-                self._to_ack.labels(type_label(event.type_url)).observe(event.seconds)
-            case UpdateRejected():
-                self._nacks.labels(type_label(event.type_url)).inc()
+            case UpdateRequested() | UpdateSent() | UpdateAccepted() | UpdateRejected():
+                self._update(event)
+            case StreamRefused() | RequestsSlowed() | WriteStalled():
+                self._limit(event)
             case ProxyConverged():
                 self._propagation.observe(event.seconds)
             case _:
@@ -167,6 +184,31 @@ class Metrics:
                 self._rotations.labels("failed").inc()
             case _:
                 pass
+
+    def _update(
+        self, event: UpdateRequested | UpdateSent | UpdateAccepted | UpdateRejected
+    ) -> None:
+        kind = type_label(event.type_url)
+        match event:
+            case UpdateRequested():
+                self._requests.labels(kind, event.kind).inc()
+            case UpdateSent():
+                self._responses.labels(kind).inc()
+                self._bytes.labels(kind).observe(event.size)
+            case UpdateAccepted():
+                self._acks.labels(kind).inc()
+                self._to_ack.labels(kind).observe(event.seconds)
+            case UpdateRejected():
+                self._nacks.labels(kind).inc()
+
+    def _limit(self, event: StreamRefused | RequestsSlowed | WriteStalled) -> None:
+        match event:
+            case StreamRefused():
+                self._refused.labels(event.code).inc()
+            case RequestsSlowed():
+                self._slowed.inc()
+            case WriteStalled():
+                self._stalled.labels(type_label(event.type_url)).inc()
 
     def text(self) -> bytes:
         """Write everything in Prometheus' text format."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.events import (
+    RequestsSlowed,
     StreamClosed,
     StreamDenied,
     StreamOpened,
@@ -13,6 +14,7 @@ from penstock.events import (
     UpdateRejected,
     UpdateRequested,
     UpdateSent,
+    WriteStalled,
 )
 from xds.observer import Observer
 
@@ -46,9 +48,17 @@ class StreamObserver(Observer):
         self._sent.pop(stream.id, None)
         self._feed.publish(StreamClosed(stream=stream, reason=reason))
 
-    def stream_refused(self, peer: str, reason: str) -> None:
+    def stream_refused(self, peer: str, reason: str, *, code: str) -> None:
         """Pass it on."""
-        self._feed.publish(StreamRefused(peer=peer, reason=reason))
+        self._feed.publish(StreamRefused(peer=peer, reason=reason, code=code))
+
+    def requests_slowed(self, stream: StreamInfo) -> None:
+        """Pass it on."""
+        self._feed.publish(RequestsSlowed(stream=stream))
+
+    def write_stalled(self, stream: StreamInfo, type_url: str) -> None:
+        """Pass it on."""
+        self._feed.publish(WriteStalled(stream=stream, type_url=type_url))
 
     def stream_denied(self, stream: StreamInfo, denial: Denial) -> None:
         """Pass it on."""

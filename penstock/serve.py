@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +35,7 @@ from penstock.status import View
 from penstock.store import Store
 from penstock.tls import Rotation
 from xds.cache import SnapshotCache
+from xds.limits import Limits
 from xds.server import AdsServer
 
 if TYPE_CHECKING:
@@ -75,6 +77,10 @@ class Options:
     """What the ADS server proves itself with; None if it has no TLS."""
     allow: tuple[Rule, ...] = ()
     """Which client may ask for which proxies; empty if all of them may ask for all."""
+    instance: str = field(default_factory=socket.gethostname)
+    """What distinguishes this process from others that serve the same (rule 16)."""
+    limits: Limits = field(default_factory=Limits)
+    """What Envoys may cost."""
 
 
 class Program:
@@ -176,7 +182,8 @@ async def _running(options: Options, store: Store | None) -> AsyncIterator[Progr
         proxy_of=lambda node: audience_of(node, controller.state.proxies),
         observer=StreamObserver(feed, time.monotonic),
         authorize=lambda identity, audience: access(identity, proxy_name(audience)),
-        identifier=f"penstock/{version()}",
+        identifier=f"penstock/{version()} {options.instance}",
+        limits=options.limits,
     )
     grpc_clients = ProxylessServing(state=lambda: controller.state, served=cache, feed=feed)
     connections = Connections(_now)

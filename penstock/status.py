@@ -189,8 +189,11 @@ class View:
             "peer": stream.peer,
             "identity": None if stream.identity is None else str(stream.identity),
             "protocol": stream.protocol,
+            "carries": stream.type_url or "*",
             "connected": iso(datetime.fromtimestamp(stream.connected_at, UTC)),
             "served": status.served,
+            "not_reading_since": status.writing_since
+            and iso(datetime.fromtimestamp(status.writing_since, UTC)),
             "types": {kind.type_url: self._type(stream.id, kind) for kind in status.types},
         }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from xds.stream import ProtocolError, Receipt, RequestKind, Response, Stream
 from xds.types import CLUSTER, COLLECTIONS, LOAD_ASSIGNMENT
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
     from xds.delivery import Delivery
     from xds.snapshot import Resource, Snapshot
+
+
+LARGE: Final = 1024 * 1024
+"""
+How many bytes of resources may share a response (rule 118). A client on Google's gRPC takes no
+message of more than 4 MB unless it is told to.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +47,8 @@ class DeltaRequest:
 
 class DeltaStream(Stream[DeltaRequest]):
     """The server's side of one incremental stream, without I/O."""
+
+    __slots__ = ()
 
     def receive(self, request: DeltaRequest) -> list[Response]:
         """Take a request, and return the responses that it calls for."""
@@ -179,7 +188,13 @@ class DeltaStream(Stream[DeltaRequest]):
     ) -> list[Response]:
         version = snapshot.version(delivery.type_url)
         together, alone = self._divide(delivery, resources)
-        batches = [(together, removed)] if together else []
+        # Rule 57: Envoy goes on after the first response of a collection.
+        whole = delivery.type_url in COLLECTIONS and not delivery.sent_version
+        portions = [together] if whole else _portions(together)
+        batches: list[tuple[tuple[Resource, ...], tuple[str, ...]]]
+        batches = [(portion, ()) for portion in portions if portion]
+        if together:
+            batches[-1] = batches[-1][0], removed
         batches += [((resource,), ()) for resource in alone]
         if (removed and not together) or (delivery.answer_owed and not batches):
             batches.append(((), removed))
@@ -191,3 +206,16 @@ class DeltaStream(Stream[DeltaRequest]):
 
     def _parts(self, resources: Iterable[Resource]) -> tuple[bytes, ...]:
         return tuple(part for resource in resources for part in resource.delta_parts)
+
+
+def _portions(resources: Iterable[Resource]) -> list[tuple[Resource, ...]]:
+    """Divide what would be a large response (rule 118)."""
+    portions: list[list[Resource]] = [[]]
+    size = 0
+    for resource in resources:
+        if portions[-1] and size + len(resource.body) > LARGE:
+            portions.append([])
+            size = 0
+        portions[-1].append(resource)
+        size += len(resource.body)
+    return [tuple(portion) for portion in portions]

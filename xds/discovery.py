@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -48,7 +49,7 @@ def parse_sotw(payload: bytes) -> tuple[SotwRequest, Node | None]:
     # A resource locator is a name with parameters, which no known client uses (rule 52).
     names = (*message.resource_names, *(each.name for each in message.resource_locators))
     request = SotwRequest(
-        type_url=message.type_url,
+        type_url=sys.intern(message.type_url),
         names=names,
         version=message.version_info,
         nonce=message.response_nonce,
@@ -68,7 +69,7 @@ def parse_delta(payload: bytes) -> tuple[DeltaRequest, Node | None]:
     subscribed = (each.name for each in message.resource_locators_subscribe)
     unsubscribed = (each.name for each in message.resource_locators_unsubscribe)
     request = DeltaRequest(
-        type_url=message.type_url,
+        type_url=sys.intern(message.type_url),
         subscribe=(*message.resource_names_subscribe, *subscribed),
         unsubscribe=(*message.resource_names_unsubscribe, *unsubscribed),
         initial_versions=MappingProxyType(dict(message.initial_resource_versions)),
@@ -120,8 +121,9 @@ def _node(message: Any) -> Node | None:
         version = f"{number.major_number}.{number.minor_number}.{number.patch}"
     return Node(
         id=node.id,
-        cluster=node.cluster,
+        # What is the same for all of a fleet is kept once.
+        cluster=sys.intern(node.cluster),
         metadata=MappingProxyType(json_format.MessageToDict(node.metadata)),
-        user_agent=node.user_agent_name,
-        version=version,
+        user_agent=sys.intern(node.user_agent_name),
+        version=sys.intern(version),
     )

@@ -31,6 +31,17 @@ class StreamInfo:
     """When the stream began, in seconds since 1970."""
     identity: Identity | None = None
     """The client by its certificate; None if it showed none."""
+    type_url: str = ""
+    """The only type that it carries; empty if it carries all (ADS)."""
+
+    @property
+    def client(self) -> tuple[str, str]:
+        """
+        Return whose stream it is, to count clients.
+
+        With ADS a client has one stream. Without it, it has several, on one connection.
+        """
+        return (self.node.id, self.peer) if self.type_url else ("", str(self.id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +71,8 @@ class Observer:
     def stream_closed(self, stream: StreamInfo, reason: str) -> None:
         """Note that a stream has ended, and why."""
 
-    def stream_refused(self, peer: str, reason: str) -> None:
-        """Note that a stream was ended before it was served."""
+    def stream_refused(self, peer: str, reason: str, *, code: str) -> None:
+        """Note that a stream was ended before it was served, with which gRPC status."""
 
     def stream_denied(self, stream: StreamInfo, denial: Denial) -> None:
         """Note that a client asked for a proxy that it may not have; it was served nothing."""
@@ -73,7 +84,10 @@ class Observer:
         """Note a response of so many bytes, about to be written."""
 
     def write_stalled(self, stream: StreamInfo, type_url: str) -> None:
-        """Note that a client does not read the response it is being sent."""
+        """Note that a client does not read the response it is being sent, and is to go for it."""
+
+    def requests_slowed(self, stream: StreamInfo) -> None:
+        """Note, once, that a client asks faster than it may, and is read more slowly."""
 
     def acked(self, stream: StreamInfo, type_url: str, versions: Mapping[str, str]) -> None:
         """Note the versions of resources, by name, that a client has accepted."""

@@ -31,6 +31,16 @@ _WAIT_FOR_CLUSTERS: Final = frozenset({LISTENER, ROUTE_CONFIGURATION})
 class Sequence:
     """The sequencer of one stream."""
 
+    __slots__ = (
+        "_before",
+        "_deliveries",
+        "_lingering_since",
+        "_older_there",
+        "_resuming_since",
+        "_timing",
+        "_waiting_since",
+    )
+
     def __init__(self, deliveries: Mapping[str, Delivery], timing: Timing) -> None:
         self._deliveries = deliveries
         self._timing = timing

@@ -1,6 +1,8 @@
 """
-The gRPC server of the aggregated discovery service (ADS), in both protocols.
+The gRPC server of the discovery services, in both protocols.
 
+The aggregated service (ADS) keeps the order of an update, and is what Envoys should use. Those of
+a single type are the same engine on streams that know nothing of each other (rules 7, 9, 37).
 Messages pass through gRPC as bytes: responses are joined from parts that were encoded when the
 snapshot was made.
 """
@@ -10,15 +12,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from typing import TYPE_CHECKING, Final, Literal
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
 
 import grpc
 
+from xds.admission import Admission
+from xds.connection import disconnect
 from xds.csds import ClientStatus
 from xds.discovery import control_plane
 from xds.identity import Identity, anybody
+from xds.limits import Limits
 from xds.observer import Observer, StreamInfo
-from xds.session import Session, StreamEnd, parse
+from xds.requests import StreamEnd, parse
+from xds.services import METHODS
+from xds.session import House, Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -27,28 +35,12 @@ if TYPE_CHECKING:
     from xds.discovery import Node
     from xds.identity import Authorizer
     from xds.observer import StreamStatus
+    from xds.services import Method
 
-_SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _UNAVAILABLE: Final = grpc.StatusCode.UNAVAILABLE
 _INVALID: Final = grpc.StatusCode.INVALID_ARGUMENT
+_EXHAUSTED: Final = grpc.StatusCode.RESOURCE_EXHAUSTED
 _DENIED: Final = grpc.StatusCode.PERMISSION_DENIED
-
-_OPTIONS: Final = (
-    # A state-of-the-world client repeats all names it wants in each request.
-    ("grpc.max_receive_message_length", 32 * 1024 * 1024),
-    ("grpc.max_send_message_length", -1),
-    # Dead clients would linger for two hours otherwise.
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    # By default gRPC takes Envoy's own keepalive for an attack and drops the connection.
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    ("grpc.http2.max_ping_strikes", 0),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.max_concurrent_streams", 100_000),
-    # A second server on the same port is a mistake, not a replica.
-    ("grpc.so_reuseport", 0),
-)
 
 
 class AdsServer:
@@ -66,6 +58,7 @@ class AdsServer:
         observer: Observer | None = None,
         authorize: Authorizer = anybody,
         identifier: str,
+        limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -78,19 +71,33 @@ class AdsServer:
                 kept waiting in silence.
             observer: Is told what happens.
             authorize: Tells whether a client may ask for the proxy that it says it is.
-            identifier: What clients are told they are served by.
+            identifier: What clients are told they are served by (rule 16).
+            limits: What clients may cost.
             clock: Tells the time for deadlines, in seconds; never goes back.
             wall_clock: Tells the time for people, in seconds since 1970.
         """
-        self._cache = cache
         self._proxy_of = proxy_of
-        self._observer = observer or Observer()
         self._authorize = authorize
-        self._control_plane = control_plane(identifier)
-        self._clock = clock
-        self._wall_clock = wall_clock
+        self._limits = limits or Limits()
+        self._house = House(
+            cache=cache,
+            observer=observer or Observer(),
+            control_plane=control_plane(identifier),
+            clock=clock,
+            wall_clock=wall_clock,
+            limits=self._limits,
+            admission=Admission(
+                self._limits.first_bursts,
+                turn_seconds=self._limits.first_burst_seconds,
+                wait_seconds=self._limits.first_wait_seconds,
+            ),
+            disconnect=lambda peer: disconnect(peer, self._port),
+        )
         self._ids = itertools.count(1)
         self._sessions: dict[int, Session] = {}
+        self._open = 0
+        """How many streams there are, with those that have not introduced themselves."""
+        self._port = 0
         self._draining = False
         self._server: grpc.aio.Server | None = None
 
@@ -106,12 +113,14 @@ class AdsServer:
         Raises:
             OSError: The address cannot be listened on.
         """
-        server = grpc.aio.server(options=_OPTIONS)
-        handlers = {
-            "StreamAggregatedResources": self._handler("sotw"),
-            "DeltaAggregatedResources": self._handler("delta"),
-        }
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
+        server = grpc.aio.server(options=self._limits.channel_options())
+        services: defaultdict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]]
+        services = defaultdict(dict)
+        for method in METHODS:
+            services[method.service][method.name] = self._handler(method)
+        server.add_generic_rpc_handlers(
+            tuple(itertools.starmap(grpc.method_handlers_generic_handler, services.items()))
+        )
         status = ClientStatus(self._sessions.values, authorize=self._authorize)
         server.add_generic_rpc_handlers((status.handler(),))
         try:
@@ -124,6 +133,7 @@ class AdsServer:
             raise OSError(f"cannot listen on {address}: it is taken or not ours") from error
         await server.start()
         self._server = server
+        self._port = port
         return port
 
     def streams(self) -> tuple[StreamStatus, ...]:
@@ -152,11 +162,15 @@ class AdsServer:
             await self._server.stop(0.5)
             self._server = None
 
-    def _handler(self, protocol: Literal["sotw", "delta"]) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def _handler(self, method: Method) -> grpc.RpcMethodHandler[bytes, bytes]:
         async def serve(
             _: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
         ) -> None:
-            end = await self._serve(protocol, context)
+            self._open += 1
+            try:
+                end = await self._serve(method, context)
+            finally:
+                self._open -= 1
             if end.code is grpc.StatusCode.CANCELLED:
                 raise asyncio.CancelledError  # there is nobody left to send a status to
             if end.code is not grpc.StatusCode.OK:
@@ -165,51 +179,64 @@ class AdsServer:
         return grpc.stream_stream_rpc_method_handler(serve)
 
     async def _serve(
-        self,
-        protocol: Literal["sotw", "delta"],
-        context: grpc.aio.ServicerContext[bytes, bytes],
+        self, method: Method, context: grpc.aio.ServicerContext[bytes, bytes]
     ) -> StreamEnd:
         """Serve a stream to its end, and return why it ended."""
+        peer = context.peer()
         try:
-            self._admit()
-            request, node = parse(protocol, await context.read())
-            info = self._introduce(protocol, node, context)
-            self._admit()
+            session = await self._meet(method, context)
         except StreamEnd as refusal:
-            self._observer.stream_refused(context.peer(), refusal.reason)
+            self._house.observer.stream_refused(peer, refusal.reason, code=refusal.code.name)
             return refusal
+        info = session.info
         denial = self._authorize(info.identity, info.proxy)
         if denial is not None:
-            self._observer.stream_denied(info, denial)
+            self._house.observer.stream_denied(info, denial)
             return StreamEnd(denial.text, _DENIED)
-        session = Session(
-            info,
-            context,
-            self._cache,
-            observer=self._observer,
-            control_plane=self._control_plane,
-            clock=self._clock,
-            wall_clock=self._wall_clock,
-        )
         self._sessions[info.id] = session
-        self._observer.stream_opened(info)
+        self._house.observer.stream_opened(info)
         try:
-            return await session.run(request)
+            return await session.run()
         finally:
             del self._sessions[info.id]
+
+    async def _meet(
+        self, method: Method, context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> Session:
+        """
+        Let a client introduce itself.
+
+        Raises:
+            StreamEnd: It is not served.
+        """
+        self._admit()
+        self._count()
+        request, node = parse(method, await self._first_words(context))
+        info = self._introduce(method, node, context)
+        self._admit()
+        return Session(info, method, context, self._house, request)
+
+    async def _first_words(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> object:
+        try:
+            async with asyncio.timeout(self._limits.introduction_seconds):
+                return await context.read()
+        except TimeoutError as error:
+            raise StreamEnd("no request came", grpc.StatusCode.DEADLINE_EXCEEDED) from error
 
     def _admit(self) -> None:
         """Refuse a stream while there is nothing to be believed, or no future."""
         if self._draining:
             raise StreamEnd("the control plane is shutting down", _UNAVAILABLE)
-        if not self._cache.synced:
+        if not self._house.cache.synced:
             raise StreamEnd("the configuration has not been read yet", _UNAVAILABLE)
 
+    def _count(self) -> None:
+        """Refuse a stream that is one too many (rule 116)."""
+        if self._open > self._limits.streams:
+            raise StreamEnd(f"there are {self._limits.streams} streams already", _EXHAUSTED)
+
     def _introduce(
-        self,
-        protocol: Literal["sotw", "delta"],
-        node: Node | None,
-        context: grpc.aio.ServicerContext[bytes, bytes],
+        self, method: Method, node: Node | None, context: grpc.aio.ServicerContext[bytes, bytes]
     ) -> StreamInfo:
         """Take the node of the first request; later ones are not looked at (rules 1 to 3)."""
         if node is None or not node.id:
@@ -218,8 +245,9 @@ class AdsServer:
             id=next(self._ids),
             node=node,
             proxy=self._proxy_of(node),
-            protocol=protocol,
+            protocol=method.protocol,
             peer=context.peer(),
-            connected_at=self._wall_clock(),
+            connected_at=self._house.wall_clock(),
+            type_url=method.type_url,
             identity=Identity.of(context.auth_context()),
         )

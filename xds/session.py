@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
-from google.protobuf.message import DecodeError
 
 from xds.delta import DeltaStream
-from xds.discovery import encode_delta, encode_sotw, parse_delta, parse_sotw
+from xds.discovery import encode_delta, encode_sotw
 from xds.observer import StreamStatus
+from xds.pace import TokenBucket
+from xds.requests import StreamEnd, parse
 from xds.sotw import SotwStream
 from xds.stream import ProtocolError, Receipt, RequestKind, Response, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Iterator, Mapping
 
+    from xds.admission import Admission
     from xds.cache import SnapshotCache
-    from xds.discovery import Node
+    from xds.limits import Limits
     from xds.observer import Observer, StreamInfo
+    from xds.services import Method
     from xds.snapshot import Snapshot
     from xds.standing import ResourceState
 
-WRITE_SECONDS: Final = 30.0
-"""
-How long a client may take to accept a response before that is reported (rule 114).
-
-Its stream is not ended: grpc.aio can neither cancel a call nor send its status while a write is
-under way, so the client would believe in a stream that we have forgotten. It costs one burst of
-memory until it reads on, and then gets the newest; a dead one is found by keepalive.
-"""
-
-_PARSE: Final[Mapping[str, Any]] = {"sotw": parse_sotw, "delta": parse_delta}
 _ENCODE: Final = {"sotw": encode_sotw, "delta": encode_delta}
 _MACHINE: Final[Mapping[str, type[SotwStream | DeltaStream]]] = {
     "sotw": SotwStream,
@@ -42,31 +34,26 @@ _MACHINE: Final[Mapping[str, type[SotwStream | DeltaStream]]] = {
 }
 
 
-class StreamEnd(Exception):  # noqa: N818 - an end need not be an error
-    """The end of a stream, and the status that the client is told."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What all streams of a server share."""
 
-    def __init__(self, reason: str, code: grpc.StatusCode = grpc.StatusCode.OK) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.code = code
-
-
-def parse(protocol: Literal["sotw", "delta"], payload: object) -> tuple[Any, Node | None]:
-    """
-    Parse what was read: a request, and the node if it has one.
-
-    Raises:
-        StreamEnd: It is the end of the client's half, or no discovery request.
-    """
-    if not isinstance(payload, bytes):
-        raise StreamEnd("closed by the client")
-    try:
-        request: tuple[Any, Node | None] = _PARSE[protocol](payload)
-    except DecodeError as error:
-        raise StreamEnd(
-            f"not a discovery request: {error}", grpc.StatusCode.INVALID_ARGUMENT
-        ) from error
-    return request
+    cache: SnapshotCache
+    """Where the snapshots are."""
+    observer: Observer
+    """Is told what happens."""
+    control_plane: bytes
+    """What clients are told they are served by, encoded."""
+    clock: Callable[[], float]
+    """Tells the time for deadlines, in seconds; never goes back."""
+    wall_clock: Callable[[], float]
+    """Tells the time for people, in seconds since 1970."""
+    limits: Limits
+    """What one client may cost."""
+    admission: Admission
+    """Whose turn it is to be sent its first resources."""
+    disconnect: Callable[[str], bool]
+    """Ends a client's connection, and tells whether it could."""
 
 
 class Session:
@@ -76,72 +63,133 @@ class Session:
     Responses are made when the writer is ready for them, from the newest snapshot, so a client
     that does not read costs one burst of memory and skips what came in between (rule 112).
     The reader waits for the writer, so that a client cannot ask faster than it takes answers.
+    There is a writer only while there is something to write: most streams are idle most of the
+    time, and a task that waits costs some kB.
     """
+
+    __slots__ = (
+        "_bucket",
+        "_clock",
+        "_context",
+        "_end",
+        "_end_turn",
+        "_epoch",
+        "_first",
+        "_house",
+        "_machine",
+        "_method",
+        "_observer",
+        "_outbox",
+        "_overdue",
+        "_pause",
+        "_slowed",
+        "_snapshot",
+        "_stalled",
+        "_timer",
+        "_writer",
+        "_writing_since",
+        "info",
+    )
 
     def __init__(
         self,
         info: StreamInfo,
+        method: Method,
         context: grpc.aio.ServicerContext[bytes, bytes],
-        cache: SnapshotCache,
-        *,
-        observer: Observer,
-        control_plane: bytes,
-        clock: Callable[[], float],
-        wall_clock: Callable[[], float],
+        house: House,
+        first: Any,
     ) -> None:
-        """Prepare to serve; all the rest happens in `run`."""
-        self.info = info
-        self._context = context
-        self._cache = cache
-        self._observer = observer
-        self._control_plane = control_plane
-        self._clock = clock
-        self._wall_clock = wall_clock
-        self._epoch = wall_clock() - clock()
-        """The clock's zero, in seconds since 1970; fixed, so that looking again tells the same."""
-        self._machine: Stream[Any] = _MACHINE[info.protocol](
-            clock=clock, heard=self._heard, before=cache.before(info.proxy)
-        )
-        self._snapshot: Snapshot | None = None
-        self._outbox: deque[Response] = deque()
-        self._written = asyncio.Event()
-        """Set while there is nothing to write."""
-        self._work = asyncio.Event()
-        """Set when the writer should look for something to write."""
-        self._writing_since: float | None = None
-        self._end: asyncio.Future[StreamEnd] = asyncio.get_running_loop().create_future()
-
-    async def run(self, first: Any) -> StreamEnd:
         """
-        Serve the stream until it ends, and return why it did.
+        Prepare to serve; all the rest happens in `run`.
 
         Args:
+            info: Whose stream it is.
+            method: How the client has opened it.
+            context: Its end of the transport.
+            house: What it shares with other streams.
             first: The first request.
         """
-        stop_watching = self._cache.watch(self.info.proxy, self._work.set)
+        self.info = info
+        self._first = first
+        self._method = method
+        self._context = context
+        self._house = house
+        self._observer = house.observer
+        self._clock = house.clock
+        self._epoch = house.wall_clock() - house.clock()
+        """The clock's zero, in seconds since 1970; fixed, so that looking again tells the same."""
+        self._machine: Stream[Any] = _MACHINE[info.protocol](
+            clock=house.clock,
+            heard=self._heard,
+            before=house.cache.before(info.proxy),
+            only=method.type_url,
+        )
+        self._snapshot: Snapshot | None = None
+        self._outbox: list[Response] = []
+        """What is still to be written, the next one last."""
+        self._writer: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        """Wakes the writer when something has waited long enough."""
+        self._overdue = False
+        """Whether something has."""
+        self._writing_since: float | None = None
+        self._stalled = ""
+        """What the client has not read in time."""
+        rate = house.limits.requests_per_second
+        self._bucket = rate and TokenBucket(
+            rate=rate, burst=house.limits.requests_at_once, clock=house.clock
+        )
+        self._pause = 0.0
+        """For how long not to read, because the client asks too fast."""
+        self._slowed = False
+        self._end_turn: Callable[[], None] = _nothing
+        self._end: asyncio.Future[StreamEnd] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> StreamEnd:
+        """Serve the stream until it ends, and return why it did."""
+        stop_watching = self._house.cache.watch(self.info.proxy, self._wake)
+        reader = self._start(self._read())
         reason = "failed"
         try:
-            self._publish()
-            end = await self._converse(first)
-            reason = end.reason
+            end = await self._end
+            await self._written()  # gRPC cannot send a status during a write
+            reason = self._stalled or end.reason
         except asyncio.CancelledError:
-            reason = self._end.result().reason if self._end.done() else "cancelled by the client"
+            reason = self._stalled or (
+                self._end.result().reason if self._end.done() else "cancelled by the client"
+            )
             raise  # gRPC leaks what swallows a cancellation
         finally:
             stop_watching()
+            await self._stop(reader)
             self._observer.stream_closed(self.info, reason)
         return end
 
-    async def _converse(self, first: Any) -> StreamEnd:
-        try:
-            self._receive(first)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read())
-                tasks.create_task(self._write())
-                tasks.create_task(self._await_end())
-        except* StreamEnd as ends:
-            end = _first(ends)
-        return end
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._over)
+        return task
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """End the stream with what ended one of its tasks."""
+        if task is self._writer:
+            self._writer = None
+        if task.cancelled() or (error := task.exception()) is None or self._end.done():
+            return
+        if isinstance(error, StreamEnd):
+            self._end.set_result(error)
+        else:
+            self._end.set_exception(error)
+
+    async def _stop(self, reader: asyncio.Task[None]) -> None:
+        self._leave_turn()
+        if self._timer is not None:
+            self._timer.cancel()
+        tasks = [task for task in (reader, self._writer) if task is not None and not task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     def end(self, end: StreamEnd) -> None:
         """Ask the stream to end."""
@@ -151,7 +199,7 @@ class Session:
     def forgive(self) -> None:
         """Try once more what the client refused."""
         self._post(self._machine.forgive())
-        self._work.set()
+        self._wake()
 
     def status(self) -> StreamStatus:
         """Return where the client stands."""
@@ -173,37 +221,79 @@ class Session:
         """Return where the client stands at this moment; times are in seconds since 1970."""
         return self._machine.resources(epoch=self._epoch)
 
-    async def _await_end(self) -> None:
-        end = await self._end
-        await self._written.wait()  # gRPC cannot send a status during a write
-        raise end
-
     async def _read(self) -> None:
+        # Rule 116: the first answer may have to wait for its turn.
+        self._end_turn = await self._house.admission.enter()
+        self._publish()
+        first, self._first = self._first, None
+        self._receive(first)
+        del first  # it may be large, and this goes on for days
+        if not self._outbox:
+            self._leave_turn()
         while True:
-            await self._written.wait()
-            payload = await self._context.read()
+            await self._written()
             try:
-                request, _ = parse(self.info.protocol, payload)
-                self._receive(request)
+                self._receive(parse(self._method, await self._context.read())[0])
             except StreamEnd:
-                await self._written.wait()
+                await self._written()
                 raise
+            if self._pause:
+                await self._slow_down()
+
+    async def _slow_down(self) -> None:
+        if not self._slowed:
+            self._slowed = True
+            self._observer.requests_slowed(self.info)
+        await asyncio.sleep(self._pause)
+        self._pause = 0.0
+
+    def _wake(self) -> None:
+        """Have somebody look for something to write."""
+        if self._writer is None and not self._end.done():
+            self._writer = self._start(self._write())
 
     async def _write(self) -> None:
-        while True:
-            while self._outbox:
-                await self._send(self._outbox.popleft())
-            self._written.set()
-            await self._wait_for_work()
-            self._publish()
+        while self._outbox or (not self._end.done() and self._look()):
+            await self._send(self._outbox.pop())
+        self._writer = None
+
+    async def _written(self) -> None:
+        """Wait until there is nothing to write."""
+        while self._writer is not None:
+            await asyncio.wait((self._writer,))
+
+    def _look(self) -> bool:
+        """Tell whether there is anything to write, and else make sure to look again in time."""
+        self._publish()
+        if self._overdue:
+            self._overdue = False
+            self._post(self._machine.expire(self._clock()))
+        if not self._outbox:
+            self._set_timer()
+        return bool(self._outbox)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        deadline = self._machine.deadline
+        if deadline is not None:
+            self._timer = asyncio.get_running_loop().call_later(
+                max(0.0, deadline - self._clock()), self._due
+            )
+
+    def _due(self) -> None:
+        self._timer = None
+        self._overdue = True
+        self._wake()
 
     async def _send(self, response: Response) -> None:
-        payload = _ENCODE[self.info.protocol](response, self._control_plane)
+        payload = _ENCODE[self.info.protocol](response, self._house.control_plane)
         # Before it is written: the verdict may come before the transport says that it is.
         self._observer.response_sent(self.info, response.type_url, len(payload))
-        self._writing_since = self._wall_clock()
+        self._writing_since = self._house.wall_clock()
         stalled = asyncio.get_running_loop().call_later(
-            WRITE_SECONDS, self._observer.write_stalled, self.info, response.type_url
+            self._house.limits.write_deadline(len(payload)), self._stall, response.type_url
         )
         try:
             await self._context.write(payload)
@@ -215,20 +305,21 @@ class Session:
             stalled.cancel()
             self._writing_since = None
 
-    async def _wait_for_work(self) -> None:
-        """Wait until there is something to look at, or something has waited long enough."""
-        deadline = self._machine.deadline
-        try:
-            async with asyncio.timeout(None if deadline is None else deadline - self._clock()):
-                await self._work.wait()
-        except TimeoutError:
-            self._post(self._machine.expire(self._clock()))
-        self._work.clear()
+    def _stall(self, type_url: str) -> None:
+        """
+        Give up a client that does not read (rule 114).
+
+        Where its connection cannot be ended, it costs one burst of memory until it reads on, and
+        then gets the newest; a dead one is found by keepalive.
+        """
+        self._observer.write_stalled(self.info, type_url)
+        if self._house.disconnect(self.info.peer):
+            self._stalled = "did not read what it was sent"
 
     def _publish(self) -> None:
         """Take the newest snapshot, if it is another one."""
         info = self.info
-        snapshot = self._cache.get(info.proxy, node=info.node.id, stream=info.id)
+        snapshot = self._house.cache.get(info.proxy, node=info.node.id, stream=info.id)
         if snapshot is not None and snapshot is not self._snapshot:
             self._snapshot = snapshot
             self._post(self._machine.publish(snapshot))
@@ -239,13 +330,18 @@ class Session:
         except ProtocolError as error:
             raise StreamEnd(str(error), grpc.StatusCode.INVALID_ARGUMENT) from error
         self._post(responses)
-        # A verdict may have moved the next deadline.
-        self._work.set()
+        if self._outbox or self._writer is not None:
+            self._wake()
+        else:
+            # A verdict may have moved the next deadline.
+            self._set_timer()
 
     def _post(self, responses: list[Response]) -> None:
-        self._outbox.extend(responses)
-        if self._outbox:
-            self._written.clear()
+        self._outbox[:0] = reversed(responses)
+
+    def _leave_turn(self) -> None:
+        self._end_turn()
+        self._end_turn = _nothing
 
     def _heard(self, receipt: Receipt) -> None:
         self._observer.request_received(self.info, receipt.type_url, receipt.kind)
@@ -253,8 +349,12 @@ class Session:
             self._observer.acked(self.info, receipt.type_url, receipt.acked)
         elif receipt.kind is RequestKind.NACK:
             self._observer.rejected(self.info, receipt.type_url, receipt.rejected, receipt.text)
+        if receipt.kind in {RequestKind.ACK, RequestKind.NACK}:
+            self._leave_turn()
+        elif self._bucket:
+            # Of verdicts there are no more than we have sent responses.
+            self._pause = self._bucket.take()
 
 
-def _first(ends: BaseExceptionGroup[StreamEnd]) -> StreamEnd:
-    first = ends.exceptions[0]
-    return first if isinstance(first, StreamEnd) else _first(first)
+def _nothing() -> None:
+    """End the turn of somebody who has none."""

@@ -54,6 +54,8 @@ class SotwStream(Stream[SotwRequest]):
     old one; and an answer that changes nothing is cheap.
     """
 
+    __slots__ = ()
+
     def receive(self, request: SotwRequest) -> list[Response]:
         """Take a request, and return the responses that it calls for."""
         now = self._clock()

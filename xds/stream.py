@@ -104,6 +104,20 @@ class Stream(ABC, Generic[R]):
     to be asked again.
     """
 
+    __slots__ = (
+        "_before",
+        "_clock",
+        "_deliveries",
+        "_heard",
+        "_looked_at",
+        "_only",
+        "_responses",
+        "_sequence",
+        "_snapshot",
+        "_taken",
+        "_timing",
+    )
+
     def __init__(
         self,
         *,
@@ -111,6 +125,7 @@ class Stream(ABC, Generic[R]):
         heard: Callable[[Receipt], None] = lambda _: None,
         timing: Timing | None = None,
         before: Snapshot | None = None,
+        only: str = "",
     ) -> None:
         """
         Begin a stream.
@@ -121,7 +136,9 @@ class Stream(ABC, Generic[R]):
             timing: How long to wait for what.
             before: The snapshot before the newest, of which the client may still have the
                 clusters if it comes from an earlier stream.
+            only: The single type that the stream carries; empty if it carries all.
         """
+        self._only = only
         self._clock = clock
         self._heard = heard
         self._timing = timing or Timing()
@@ -346,8 +363,11 @@ class Stream(ABC, Generic[R]):
 
         Envoy does not use a new or changed cluster before it is given the endpoints again, and
         does not ask for those it has already asked for. A client that names its clusters is
-        not Envoy: it gets only what it asks for.
+        not Envoy: it gets only what it asks for. Nor has a stream of clusters only any room for
+        endpoints: they have streams of their own, which Envoy opens anew for a changed cluster.
         """
+        if self._only:
+            return
         delivery = self._delivery(LOAD_ASSIGNMENT)
         names = {name for cluster in clusters for name in cluster.requires}
         names &= snapshot.resources(LOAD_ASSIGNMENT).keys()

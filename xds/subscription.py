@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 WILDCARD: Final = "*"
+_NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
 class Subscription:
@@ -19,6 +20,8 @@ class Subscription:
     something for the first time, in the incremental one until it unsubscribes from "*".
     """
 
+    __slots__ = ("_nothing_means_all", "names", "wildcard")
+
     def __init__(self, *, collection: bool) -> None:
         """
         Begin with nothing asked for.
@@ -28,7 +31,7 @@ class Subscription:
         """
         self.wildcard = False
         """Whether everything is wanted."""
-        self.names: frozenset[str] = frozenset()
+        self.names = _NO_NAMES
         """The names that are wanted explicitly, beside or instead of everything."""
         self._nothing_means_all = collection
 
@@ -47,7 +50,7 @@ class Subscription:
         if listed:
             self._nothing_means_all = False
         self.wildcard = WILDCARD in listed or self._nothing_means_all
-        before, self.names = self.names, listed - {WILDCARD}
+        before, self.names = self.names, listed - {WILDCARD} or _NO_NAMES
         return self.names - before
 
     def update(self, subscribe: Iterable[str], unsubscribe: Iterable[str]) -> frozenset[str]:
@@ -62,5 +65,5 @@ class Subscription:
             self.wildcard = not added and not removed
             self._nothing_means_all = False
         self.wildcard = (self.wildcard or WILDCARD in added) and WILDCARD not in removed
-        before, self.names = self.names, (self.names | added) - removed - {WILDCARD}
+        before, self.names = self.names, (self.names | added) - removed - {WILDCARD} or _NO_NAMES
         return self.names - before

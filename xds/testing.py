@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 import grpc
 
 from xds import messages
+from xds.services import method
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["FakeClock", "FakeEnvoy", "Received"]
 
 _PACKAGE: Final = "envoy.service.discovery.v3"
-_METHODS: Final = {"sotw": "StreamAggregatedResources", "delta": "DeltaAggregatedResources"}
 
 
 class FakeClock:
@@ -62,7 +62,7 @@ class Received:
 
 class FakeEnvoy:
     """
-    One ADS stream of a client that does nothing by itself.
+    One stream of a client that does nothing by itself.
 
     Use it as an asynchronous context manager:
 
@@ -80,6 +80,7 @@ class FakeEnvoy:
         cluster: str = "",
         metadata: Mapping[str, object] | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        only: str = "",
     ) -> None:
         """
         Prepare a client.
@@ -92,6 +93,7 @@ class FakeEnvoy:
             metadata: The node's metadata, as plain values.
             credentials: What it trusts, and proves itself with, if the server has TLS. The name
                 that the server has to prove is `localhost`.
+            only: The type whose own service is used, and need not be told; empty for ADS.
         """
         self._protocol = protocol
         self._node: object = {
@@ -100,7 +102,10 @@ class FakeEnvoy:
             "user_agent_name": "fake",
             "metadata": messages.struct(metadata or {}),
         }
-        options: Any = [("grpc.max_receive_message_length", -1)]  # as Envoy does
+        options: Any = [
+            ("grpc.max_receive_message_length", -1),  # as Envoy does
+            ("grpc.use_local_subchannel_pool", 1),  # one connection for each client
+        ]
         channel: Any
         if credentials is None:
             channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options)
@@ -109,10 +114,8 @@ class FakeEnvoy:
             channel = grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials, options=options)
         # Any: the type stubs of grpc do not know the defaults of its asyncio side.
         self._channel = channel
-        method: Any = self._channel.stream_stream(
-            f"/{_PACKAGE}.AggregatedDiscoveryService/{_METHODS[protocol]}"
-        )
-        self._call: Any = method()
+        self._only = only
+        self._call: Any = self._channel.stream_stream(method(protocol, only).path)()
         self._reader: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._received: deque[Received] = deque()
@@ -222,6 +225,8 @@ class FakeEnvoy:
 
     async def _request(self, **fields: object) -> None:
         name = "DiscoveryRequest" if self._protocol == "sotw" else "DeltaDiscoveryRequest"
+        if self._only:
+            del fields["type_url"]
         if self._node is not None:
             fields["node"], self._node = self._node, None
         await self.send(messages.encode(messages.build(f"{_PACKAGE}.{name}", **fields)))

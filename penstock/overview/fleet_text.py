@@ -84,6 +84,10 @@ class FleetText:
             else self._bad("UNSERVED")
         )
         facts = [_most(envoy[key] for envoy in group.envoys) for key in ("agent", "protocol")]
+        # Without ADS an Envoy has a stream for each type.
+        carried = _most(envoy.get("carries", "*") for envoy in group.envoys)
+        if carried != "*":
+            facts.append(f"{_short(carried)} only")
         if len(group.envoys) == 1:
             (envoy,) = group.envoys
             name = f"{what} {visible(envoy['node'] or '?')}"

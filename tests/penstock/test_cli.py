@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 from click.testing import CliRunner
 
 from penstock.cli import program
+from xds.limits import Limits
 
 GOOD = """\
 apiVersion: gateway.solo.io/v1
@@ -287,6 +289,48 @@ def test_serve_refuses_bad_options(here, arguments, complaint):
 
     assert 2 == result.exit_code
     assert complaint in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "chosen"),
+    [
+        (["--instance", "one"], {"PENSTOCK_INSTANCE": "one"}, {"instance": "one"}),
+        (["--ads-max-streams", "7"], {"PENSTOCK_ADS_MAX_STREAMS": "7"}, {"streams": 7}),
+        (["--ads-first-bursts", "7"], {"PENSTOCK_ADS_FIRST_BURSTS": "7"}, {"first_bursts": 7}),
+        (
+            ["--ads-request-rate", "7"],
+            {"PENSTOCK_ADS_REQUEST_RATE": "7"},
+            {"requests_per_second": 7.0},
+        ),
+        (
+            ["--ads-request-rate", "0"],
+            {"PENSTOCK_ADS_REQUEST_RATE": "0"},
+            {"requests_per_second": None},
+        ),
+        (["--ads-write-seconds", "7"], {"PENSTOCK_ADS_WRITE_SECONDS": "7"}, {"write_seconds": 7}),
+        (
+            ["--ads-keepalive-seconds", "7"],
+            {"PENSTOCK_ADS_KEEPALIVE_SECONDS": "7"},
+            {"keepalive_seconds": 7.0},
+        ),
+        (
+            ["--ads-max-connection-age", "7"],
+            {"PENSTOCK_ADS_MAX_CONNECTION_AGE": "7"},
+            {"connection_seconds": 7.0},
+        ),
+        ([], {}, asdict(Limits())),
+    ],
+)
+def test_serve_is_told_its_limits(here, monkeypatch, arguments, variable, chosen):
+    """Each limit can be chosen, on the command line and in the environment, and has a default."""
+    served = []
+    monkeypatch.setattr("penstock.serve.run", lambda options: served.append(options) or 0)
+
+    assert 0 == run("serve", *arguments).exit_code
+    assert 0 == run("serve", env=variable).exit_code
+    for options in served:
+        told = asdict(options.limits) | {"instance": options.instance}
+        assert chosen == {name: told[name] for name in chosen}
 
 
 def test_help_lists_every_command():

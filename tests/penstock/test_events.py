@@ -1,25 +1,33 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from penstock.connections import Connections, Standing, standing
 from penstock.convergence import Convergence
+from penstock.eventlog import EventLog
 from penstock.events import (
     ProxyConverged,
     ProxyPublished,
+    RequestsSlowed,
     ResourceChanges,
     SourceRecovered,
     StreamClosed,
     StreamOpened,
+    StreamRefused,
     UpdateAccepted,
     UpdateRejected,
     UpdateSent,
+    WriteStalled,
 )
 from penstock.feed import Feed
 from penstock.measures import type_label
+from penstock.metrics import Metrics
 from penstock.state import Publication
 from translator import ir
 from xds.delivery import Rejection
@@ -27,7 +35,7 @@ from xds.discovery import Node
 from xds.observer import StreamInfo
 from xds.snapshot import Resource, Snapshot
 from xds.stream import TypeState
-from xds.types import CLUSTER, ROUTE_CONFIGURATION
+from xds.types import CLUSTER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 
 NODE = Node(id="edge", cluster="", metadata={}, user_agent="envoy", version="1.40.0")
 
@@ -36,8 +44,16 @@ def event(number):
     return SourceRecovered(source="config", seconds=number)
 
 
-def stream(number, proxy="a"):
-    return StreamInfo(id=number, node=NODE, proxy=proxy, protocol="sotw", peer="", connected_at=0.0)
+def stream(number, proxy="a", only=""):
+    return StreamInfo(
+        id=number,
+        node=NODE,
+        proxy=proxy,
+        protocol="sotw",
+        peer="",
+        connected_at=0.0,
+        type_url=only,
+    )
 
 
 def test_a_slow_subscriber_loses_the_oldest():
@@ -135,6 +151,95 @@ def test_a_change_has_arrived_when_everybody_took_it(events, envoys):
     converged = [each for each in heard if isinstance(each, ProxyConverged)]
     assert envoys == [each.envoys for each in converged]
     assert [0.5] * len(envoys) == [each.seconds for each in converged]
+
+
+@pytest.mark.parametrize(
+    ("types", "before", "after", "envoys"),
+    [
+        ([CLUSTER, ROUTE_CONFIGURATION], {}, {1: ["one", "two"]}, [1]),
+        ([CLUSTER], {}, {1: ["one"]}, []),
+        ([ROUTE_CONFIGURATION], {}, {}, []),
+        ([LOAD_ASSIGNMENT, LOAD_ASSIGNMENT], {1: ["three"], 2: ["four"]}, {1: ["three"]}, []),
+        (
+            [LOAD_ASSIGNMENT, LOAD_ASSIGNMENT, LOAD_ASSIGNMENT],
+            {1: ["three"], 2: ["four"], 3: ["five"]},
+            {1: ["three"], 2: ["four"]},
+            [1],
+        ),
+    ],
+)
+def test_convergence_without_ads(types, before, after, envoys):
+    """A stream of a single type is waited for with what concerns it; an Envoy counts once."""
+    news = {CLUSTER: ("one", "two"), LOAD_ASSIGNMENT: ("three", "four")}
+    made = Snapshot.of(
+        Resource.of(kind, name, b"new") for kind, names in news.items() for name in names
+    )
+    published = replace(
+        PUBLISHED,
+        publication=replace(PUBLISHED.publication, snapshot=made),
+        changes=tuple(
+            ResourceChanges(type_url=kind, added=(), changed=names, removed=())
+            for kind, names in news.items()
+        ),
+    )
+    streams = {number: stream(number, only=only) for number, only in enumerate(types, 1)}
+    feed = Feed()
+    heard = []
+    feed.listen(heard.append)
+    feed.listen(Convergence(feed, lambda: 100.5).take)
+
+    def accepts(names, version):
+        for number, accepted in names.items():
+            kind = types[number - 1]
+            versions = {name: version or made.get(kind, name).version for name in accepted}
+            feed.publish(
+                UpdateAccepted(
+                    stream=streams[number], type_url=kind, versions=versions, seconds=0.1
+                )
+            )
+
+    for each in streams.values():
+        feed.publish(StreamOpened(stream=each))
+    accepts(before, "old")
+    feed.publish(published)
+    accepts(after, "")
+
+    assert envoys == [each.envoys for each in heard if isinstance(each, ProxyConverged)]
+
+
+def test_limits_are_counted_and_logged():
+    """What limits do to an Envoy is a metric and a warning in the log."""
+    metrics = Metrics(CollectorRegistry())
+    with capture_logs() as logged:
+        log = EventLog(str)
+        for each in (
+            StreamRefused(peer="ipv4:1", reason="too many", code="RESOURCE_EXHAUSTED"),
+            RequestsSlowed(stream=stream(1)),
+            WriteStalled(stream=stream(1), type_url=CLUSTER),
+        ):
+            metrics.take(each)
+            log.take(each)
+    metrics.take(UpdateSent(stream=stream(1), type_url=CLUSTER, size=5_000_000))
+
+    assert {
+        'penstock_xds_streams_refused_total{code="RESOURCE_EXHAUSTED"} 1.0',
+        "penstock_xds_streams_slowed_total 1.0",
+        'penstock_xds_writes_stalled_total{type="envoy.config.cluster.v3.Cluster"} 1.0',
+        'penstock_xds_response_bytes_bucket{le="4e+06",type="envoy.config.cluster.v3.Cluster"} 0.0',
+        'penstock_xds_response_bytes_bucket{le="1e+07",type="envoy.config.cluster.v3.Cluster"} 1.0',
+    } <= set(metrics.text().decode().splitlines())
+    assert ["stream_refused", "requests_slowed", "write_stalled"] == [
+        each["event"] for each in logged
+    ]
+    assert {"warning"} == {each["log_level"] for each in logged}
+
+
+def test_streams_of_one_envoy():
+    """With ADS each stream is a client; without, all streams of a node on one connection are."""
+    with_ads = [stream(number) for number in (1, 2)]
+    without = [stream(number, only=CLUSTER) for number in (3, 4)]
+
+    assert [2, 1] == [len({each.client for each in streams}) for streams in (with_ads, without)]
 
 
 def type_state(*, sent="1", acked="1", pending=False, rejection=None):

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import grpc
 import pytest
 
+from penstock import version
 from penstock.address import Address
 from penstock.errors import ListenError, SourceMissing
 from penstock.events import (
@@ -26,6 +27,7 @@ from penstock.events import (
 )
 from penstock.serve import DEFAULT_PROXY, Options, proxy_of, running
 from xds.discovery import Node
+from xds.limits import Limits
 from xds.testing import FakeEnvoy
 from xds.types import CLUSTER, LISTENER, ROUTE_CONFIGURATION
 
@@ -358,6 +360,51 @@ def test_metrics_count_what_happened(config, route_name):
         } <= lines
 
     asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_rule_16_the_instance_is_told(config):
+    """An Envoy learns which version and which of several processes it is served by."""
+
+    async def main(**options):
+        async with serving(config, **options) as (program, events):
+            await until(events, ReloadFinished)
+            async with FakeEnvoy(program.ads.port) as envoy:
+                await envoy.subscribe(CLUSTER)
+                return (await envoy.expect(CLUSTER)).control_plane
+
+    assert f"penstock/{version()} replica-1" == asyncio.run(main(instance="replica-1"))
+    assert f"penstock/{version()} {socket.gethostname()}" == asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_limits_are_kept_and_seen(config):
+    """Who is one too many is refused and counted; the status tells who is there, and since when."""
+
+    async def main():
+        async with serving(config, limits=Limits(streams=1)) as (program, events):
+            await until(events, ReloadFinished)
+            async with FakeEnvoy(program.ads.port, only=CLUSTER, cluster="edge") as envoy:
+                await envoy.subscribe(CLUSTER)
+                await envoy.expect(CLUSTER)
+                async with FakeEnvoy(program.ads.port) as another:
+                    code, _ = await another.closed()
+                status = await get_json(program, "/api/v1/status")
+                _, _, text = await get(program, "/metrics")
+                return code, status, text
+
+    code, status, text = asyncio.run(main())
+    [envoy] = status["proxies"][0]["envoys"]
+    assert "RESOURCE_EXHAUSTED" == code.name
+    assert 'penstock_xds_streams_refused_total{code="RESOURCE_EXHAUSTED"} 1.0' in text
+    assert ("envoy-1", "edge", "fake", CLUSTER) == (
+        envoy["node"],
+        envoy["cluster"],
+        envoy["agent"],
+        envoy["carries"],
+    )
+    assert envoy["connected"].endswith("Z")
+    assert envoy["not_reading_since"] is None
 
 
 @pytest.mark.slow

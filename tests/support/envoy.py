@@ -37,7 +37,7 @@ def moved(text: str, folder: Path, certificates: Path) -> str:
 
 class RealEnvoy(Process):
     """
-    An Envoy with the shipped bootstrap, and what its admin says.
+    An Envoy with the shipped bootstrap, or one of a test's own, and what its admin says.
 
     One worker, no hot restart, no id shared with another Envoy on this machine. With a folder of
     certificates it has the shipped bootstrap for TLS.
@@ -50,11 +50,12 @@ class RealEnvoy(Process):
         ads_port: int,
         node: str = "test",
         certificates: Path | None = None,
+        document: str = "",
         **options,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "bootstrap.yaml"
-        text = bootstrap(protocol, ads_port, tls=certificates is not None)
+        text = document or bootstrap(protocol, ads_port, tls=certificates is not None)
         if certificates is not None:
             text = moved(text, folder, certificates)
             for path in (ROOT / "envoy").glob("sds-*.yaml"):

@@ -51,10 +51,10 @@ def said(responses):
 class Client:
     """One side of a conversation, with the stream machine on the other."""
 
-    def __init__(self, snapshot=None, *, before=None):
+    def __init__(self, snapshot=None, *, before=None, only=""):
         self.clock = FakeClock()
         self.heard = []
-        self.stream = self.make(clock=self.clock, heard=self.heard.append, before=before)
+        self.stream = self.make(clock=self.clock, heard=self.heard.append, before=before, only=only)
         if snapshot is not None:
             self.stream.publish(snapshot)
 

@@ -1,6 +1,7 @@
 import pytest
 from conversation import CDS, EDS, LDS, RDS, SDS, Delta, said, world
 
+from xds.snapshot import Resource, Snapshot
 from xds.stream import ProtocolError
 
 AB = world("a b", routes={"r": "a b"})
@@ -331,3 +332,39 @@ class TestVerdicts:
 
         newest = edited(**{"EDS a": "4"})
         assert versions(newest, EDS, "a") == {r.name: r.version for r in next_.resources}
+
+
+def large(type_url, number, size, edit=""):
+    bodies = {f"x{each}": f"{each}{edit}".encode().ljust(size) for each in range(number)}
+    return Snapshot.of(Resource.of(type_url, name, body) for name, body in bodies.items())
+
+
+@pytest.mark.parametrize(
+    ("type_url", "first", "then"), [(EDS, [2, 2, 1], [2, 2, 1]), (CDS, [5], [2, 2, 1])]
+)
+def test_rule_118_large_updates_are_divided(type_url, first, then):
+    """No response has more than a megabyte, but for the first of a collection (rule 57)."""
+    client = Delta(large(type_url, 5, 400_000))
+
+    names = [f"x{number}" for number in range(5)] if type_url == EDS else []
+    responses = client.ask(type_url, *names)
+    for response in responses:
+        assert [] == client.ack(response)
+    changed = client.publish(large(type_url, 5, 400_000, "again"))
+
+    assert first == [len(response.resources) for response in responses]
+    assert then == [len(response.resources) for response in changed]
+    assert 5 == len({each.name for response in changed for each in response.resources})
+    for response in changed:
+        assert [] == client.ack(response)
+    assert client.stream.state()[0].acked_version == changed[-1].version
+
+
+def test_rule_118_removals_go_with_a_divided_update():
+    """What is gone is told once, and a single large resource is sent all the same."""
+    client = Delta(large(CDS, 5, 400_000))
+    client.ack(client.ask(CDS)[0])
+
+    changed = client.publish(large(CDS, 3, 2_000_000))
+
+    assert ["CDS x0", "CDS x1", "CDS x2 -x3 -x4"] == said(changed)

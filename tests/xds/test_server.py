@@ -1,123 +1,17 @@
 """The rules of the transport, over real gRPC on loopback."""
 
-import asyncio
 import functools
 import time
 
 import grpc
 import pytest
+from serving import REQUESTS, Serving, asynchronous, protocols, slow, snapshot, until
 
 from xds import messages
-from xds.cache import SnapshotCache
-from xds.observer import Observer
+from xds.delivery import Timing
 from xds.server import AdsServer
-from xds.snapshot import Resource, Snapshot
 from xds.testing import FakeEnvoy
 from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
-
-REQUESTS = {"sotw": "DiscoveryRequest", "delta": "DeltaDiscoveryRequest"}
-FULL_NAMES = {
-    url: url.rpartition("/")[2] for url in (CLUSTER, LOAD_ASSIGNMENT, LISTENER, ROUTE_CONFIGURATION)
-}
-
-
-def resource(type_url, name, *, requires=(), **fields):
-    key = "cluster_name" if type_url == LOAD_ASSIGNMENT else "name"
-    message = messages.build(FULL_NAMES[type_url], **{key: name}, **fields)
-    return Resource.of(type_url, name, messages.encode(message), requires=requires)
-
-
-def snapshot(*clusters, weight=1):
-    return Snapshot.of(
-        [
-            *(resource(CLUSTER, name, requires=[name]) for name in clusters),
-            *(resource(LOAD_ASSIGNMENT, name) for name in clusters),
-            resource(LISTENER, "l", requires=["r"]),
-            resource(
-                ROUTE_CONFIGURATION,
-                "r",
-                requires=clusters,
-                max_direct_response_body_size_bytes={"value": weight},
-            ),
-        ]
-    )
-
-
-class Recorder(Observer):
-    """Writes down what it is told."""
-
-    def __init__(self):
-        self.events = []
-
-    def stream_opened(self, stream):
-        self.events.append(f"opened {stream.proxy} {stream.protocol}")
-
-    def stream_closed(self, stream, reason):
-        self.events.append(f"closed {stream.proxy}: {reason}")
-
-    def stream_refused(self, peer, reason):
-        self.events.append(f"refused: {reason}")
-
-    def request_received(self, stream, type_url, kind):
-        self.events.append(f"{kind} {type_url.rpartition('.')[2]}")
-
-    def response_sent(self, stream, type_url, size):
-        self.events.append(f"sent {type_url.rpartition('.')[2]}")
-
-    def write_stalled(self, stream, type_url):
-        self.events.append(f"stalled {type_url.rpartition('.')[2]}")
-
-    def acked(self, stream, type_url, versions):
-        self.events.append(f"acked {sorted(versions)}")
-
-    def rejected(self, stream, type_url, versions, text):
-        self.events.append(f"rejected {sorted(versions)}: {text}")
-
-
-class Serving:
-    """A server on a free port."""
-
-    def __init__(self, *, synced=True, proxies=None, drain=0.0):
-        self.cache = SnapshotCache()
-        for proxy, content in (proxies or {"p": snapshot("a")}).items():
-            self.cache.set(proxy, content)
-        if synced:
-            self.cache.mark_synced()
-        self.seen = Recorder()
-        self.server = AdsServer(
-            self.cache,
-            proxy_of=lambda node: node.cluster or "p",
-            observer=self.seen,
-            identifier="penstock-test",
-        )
-
-    async def __aenter__(self):
-        self.port = await self.server.start("127.0.0.1:0")
-        return self
-
-    async def __aexit__(self, *_):
-        await self.server.drain(0)
-
-
-def asynchronous(test):
-    """Run a coroutine as a test."""
-
-    @functools.wraps(test)
-    def run(*args, **kwargs):
-        asyncio.run(test(*args, **kwargs))
-
-    return run
-
-
-async def until(condition):
-    """Wait for something that the server does in its own time."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the server tells nobody
-            await asyncio.sleep(0.005)
-
-
-protocols = pytest.mark.parametrize("protocol", ["sotw", "delta"])
-slow = pytest.mark.slow
 
 
 @slow
@@ -314,127 +208,6 @@ async def test_rule_12_state_ends_with_the_stream():
 
 
 @slow
-@protocols
-@asynchronous
-async def test_rule_112_slow_client_skips(protocol):
-    """A client that does not read gets the newest snapshot, not all of them."""
-    async with Serving() as serving, FakeEnvoy(serving.port, protocol=protocol) as envoy:
-        await envoy.subscribe(ROUTE_CONFIGURATION, "r")
-        response = await envoy.expect(ROUTE_CONFIGURATION)
-        for weight in range(2, 50):
-            serving.cache.set("p", snapshot("a", weight=weight))
-            await asyncio.sleep(0)
-        await envoy.ack(response)
-        newest = await envoy.expect(ROUTE_CONFIGURATION)
-        await envoy.ack(newest)
-        await envoy.expect_silence()
-
-    assert snapshot("a", weight=49).get(ROUTE_CONFIGURATION, "r").body == newest.resources["r"]
-
-
-@slow
-@protocols
-@asynchronous
-async def test_rule_117_large_request(protocol):
-    """A request may be larger than the 4 MiB that gRPC allows by default."""
-    async with Serving() as serving, FakeEnvoy(serving.port, protocol=protocol) as envoy:
-        await envoy.subscribe(ROUTE_CONFIGURATION, "r", "x" * 5 * 1024 * 1024)
-        routes = await envoy.expect(ROUTE_CONFIGURATION)
-
-    assert ["r"] == list(routes.resources)
-
-
-@slow
-@protocols
-@asynchronous
-async def test_rule_123_drain(protocol):
-    """On shutdown every stream is told that the server is unavailable, and no new one begins."""
-    async with Serving() as serving, FakeEnvoy(serving.port, protocol=protocol) as envoy:
-        await envoy.subscribe(CLUSTER)
-        await envoy.expect(CLUSTER)
-
-        began = time.monotonic()
-        await serving.server.drain(0.2)
-        code, details = await envoy.closed()
-
-    assert grpc.StatusCode.UNAVAILABLE == code
-    assert "shutting down" in details
-    assert time.monotonic() - began < 2
-
-
-def large(text):
-    """Make a snapshot with a response that does not fit into any window of flow control."""
-    body = text * (16 * 1024 * 1024 // len(text))
-    routes = messages.build(
-        FULL_NAMES[ROUTE_CONFIGURATION], name="r", request_headers_to_remove=[body]
-    )
-    return Snapshot.of([Resource.of(ROUTE_CONFIGURATION, "r", messages.encode(routes))])
-
-
-@slow
-@asynchronous
-async def test_rule_114_client_that_does_not_read(monkeypatch):
-    """A client that does not read is reported, holds up nobody, and gets the newest later."""
-    monkeypatch.setattr("xds.session.WRITE_SECONDS", 0.2)
-    async with Serving(proxies={"p": large("1")}) as serving:
-        stuck = FakeEnvoy(serving.port)
-        await stuck.subscribe(ROUTE_CONFIGURATION, "r")
-        await until(lambda: "stalled RouteConfiguration" in serving.seen.events)
-        for text in "2345":
-            serving.cache.set("p", large(text))
-        async with FakeEnvoy(serving.port) as other:
-            await other.subscribe(LISTENER)
-            await other.expect(LISTENER)
-        async with stuck:
-            await stuck.ack(await stuck.expect(ROUTE_CONFIGURATION))
-            newest = await stuck.expect(ROUTE_CONFIGURATION)
-
-    assert large("5").get(ROUTE_CONFIGURATION, "r").body == newest.resources["r"]
-
-
-def errors(caplog):
-    """List the errors of a test's own loop: gRPC's one poller may still call another test's."""
-    messages = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    return [message for message in messages if "PollerCompletionQueue" not in message]
-
-
-@slow
-@asynchronous
-async def test_drain_of_a_client_that_does_not_read(caplog):
-    """Shutting down does not wait for who does not read."""
-    async with Serving(proxies={"p": large("1")}) as serving:
-        stuck = FakeEnvoy(serving.port)
-        await stuck.subscribe(ROUTE_CONFIGURATION, "r")
-        await until(lambda: any(status.writing_since for status in serving.server.streams()))
-
-        async with asyncio.timeout(3):
-            await serving.server.drain(0)
-        stuck._call.cancel()
-        await stuck._channel.close()
-        await until(lambda: not serving.server.streams())
-
-    assert serving.seen.events[-1].startswith("closed p: ")
-    assert errors(caplog) == []
-
-
-@slow
-@asynchronous
-async def test_client_that_goes_during_a_write(caplog):
-    """A connection that is lost during a write is the end of its stream, and no error of ours."""
-    async with Serving(proxies={"p": large("1")}) as serving:
-        stuck = FakeEnvoy(serving.port)
-        await stuck.subscribe(ROUTE_CONFIGURATION, "r")
-        await until(lambda: any(status.writing_since for status in serving.server.streams()))
-
-        stuck._call.cancel()
-        await until(lambda: not serving.server.streams())
-        await stuck._channel.close()
-
-    assert serving.seen.events[-1].startswith("closed p: ")
-    assert errors(caplog) == []
-
-
-@slow
 @asynchronous
 async def test_address_in_use():
     """A second server on a port says so; it does not share the port."""
@@ -457,3 +230,38 @@ async def test_rule_12_half_closed_stream():
 
     assert grpc.StatusCode.OK == code
     assert "closed p: closed by the client" in serving.seen.events
+
+
+@slow
+@protocols
+@asynchronous
+async def test_rule_80_deadlines_pass_in_silence(protocol, monkeypatch):
+    """What has waited long enough for a verdict is sent, though nothing else happens."""
+    monkeypatch.setattr("xds.stream.Timing", functools.partial(Timing, barrier=0.2))
+    async with Serving() as serving, FakeEnvoy(serving.port, protocol=protocol) as envoy:
+        await envoy.subscribe(CLUSTER)
+        await envoy.ack(await envoy.expect(CLUSTER))
+        await envoy.subscribe(ROUTE_CONFIGURATION, "r")
+        await envoy.ack(await envoy.expect(ROUTE_CONFIGURATION))
+        serving.cache.set("p", snapshot("a", "b", weight=2))
+        await envoy.expect(CLUSTER)
+
+        routes = await envoy.expect(ROUTE_CONFIGURATION)
+
+    assert snapshot("a", "b", weight=2).get(ROUTE_CONFIGURATION, "r").body == routes.resources["r"]
+
+
+@slow
+@protocols
+@asynchronous
+async def test_rule_72_doubts_pass_in_silence(protocol, monkeypatch):
+    """A request that is not answered at once, but sets a deadline, is answered then."""
+    monkeypatch.setattr("xds.stream.Timing", functools.partial(Timing, doubt=0.2))
+    async with Serving() as serving, FakeEnvoy(serving.port, protocol=protocol) as envoy:
+        await envoy.subscribe(CLUSTER)
+        ahead = await envoy.expect(LOAD_ASSIGNMENT)
+        await envoy.subscribe(LOAD_ASSIGNMENT, "a")  # as if it had not got them
+        again = await envoy.expect(LOAD_ASSIGNMENT)
+
+    assert ahead.resources == again.resources
+    assert ahead.nonce != again.nonce
