@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 from conversation import CDS, LDS, RDS, SDS
-from test_server import Serving, asynchronous, protocols, resource, snapshot
+from serving import Serving, asynchronous, protocols, resource, snapshot
 
 from xds import messages
 from xds.cache import SnapshotCache
