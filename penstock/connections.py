@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from penstock.events import Event
-    from xds.stream import TypeState
+    from xds.exchange import TypeState
 
 __all__ = ["Connections", "Standing", "standing"]
 

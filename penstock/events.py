@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from translator.ir import Source
     from translator.policy import Refusal
     from translator.report import Diagnostic
+    from xds.exchange import RequestKind
     from xds.identity import Denial
     from xds.observer import StreamInfo
     from xds.snapshot import Snapshot
-    from xds.stream import RequestKind
 
 __all__ = [
     "CertificatesBroken",

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from penstock.feed import Feed
+    from xds.exchange import RequestKind
     from xds.identity import Denial
     from xds.observer import StreamInfo
-    from xds.stream import RequestKind
 
 __all__ = ["StreamObserver"]
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from translator.pipeline import Translation
     from translator.policy import Served
     from translator.report import Diagnostic
+    from xds.exchange import TypeState
     from xds.observer import StreamStatus
     from xds.snapshot import Snapshot
-    from xds.stream import TypeState
 
 __all__ = ["View"]
 

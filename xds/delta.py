@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from xds.stream import ProtocolError, Receipt, RequestKind, Response, Stream
+from xds.exchange import ProtocolError, Receipt, RequestKind, Response
+from xds.settlement import accept, reject, repeat
+from xds.stream import Stream
 from xds.types import CLUSTER, COLLECTIONS, LOAD_ASSIGNMENT
 
 if TYPE_CHECKING:
@@ -90,9 +92,9 @@ class DeltaStream(Stream[DeltaRequest]):
         sent, older = self._settle(delivery, request.nonce)
         for each in older:
             # Rule 72: every response gets its own verdict, unless the client dropped it.
-            self._repeat(delivery, each, but=sent.resources)
+            repeat(delivery, each, but=sent.resources)
         if request.error is not None:
-            rejected = self._reject(delivery, sent, request.error, complete=False)
+            rejected = reject(delivery, sent, request.error, complete=False, now=self._clock())
             return Receipt(
                 kind=RequestKind.NACK,
                 type_url=type_url,
@@ -101,7 +103,7 @@ class DeltaStream(Stream[DeltaRequest]):
             )
         for name in sent.removed:
             delivery.acked.pop(name, None)
-        return Receipt(kind=RequestKind.ACK, type_url=type_url, acked=self._accept(delivery, sent))
+        return Receipt(kind=RequestKind.ACK, type_url=type_url, acked=accept(delivery, sent))
 
     def _subscribe(
         self, delivery: Delivery, request: DeltaRequest, now: float, *, first: bool

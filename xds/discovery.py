@@ -17,7 +17,7 @@ from xds.wire import field
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xds.stream import Response
+    from xds.exchange import Response
 
 _PACKAGE: Final = "envoy.service.discovery.v3"
 

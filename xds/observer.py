@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xds.discovery import Node
+    from xds.exchange import RequestKind, TypeState
     from xds.identity import Denial, Identity
-    from xds.stream import RequestKind, TypeState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,11 @@ import grpc
 
 from xds.delta import DeltaStream
 from xds.discovery import encode_delta, encode_sotw
+from xds.exchange import ProtocolError, Receipt, RequestKind, Response
 from xds.observer import StreamStatus
 from xds.pace import TokenBucket
 from xds.requests import StreamEnd, parse
 from xds.sotw import SotwStream
-from xds.stream import ProtocolError, Receipt, RequestKind, Response, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xds.services import Method
     from xds.snapshot import Snapshot
     from xds.standing import ResourceState
+    from xds.stream import Stream
 
 _ENCODE: Final = {"sotw": encode_sotw, "delta": encode_delta}
 _MACHINE: Final[Mapping[str, type[SotwStream | DeltaStream]]] = {

@@ -11,14 +11,10 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xds.exchange import ProtocolError, Receipt, RequestKind, Response
+from xds.settlement import accept, reject, repeat
 from xds.snapshot import Resource
-from xds.stream import (
-    ProtocolError,
-    Receipt,
-    RequestKind,
-    Response,
-    Stream,
-)
+from xds.stream import Stream
 from xds.types import CLUSTER, COLLECTIONS, LOAD_ASSIGNMENT
 from xds.wire import field
 
@@ -96,7 +92,7 @@ class SotwStream(Stream[SotwRequest]):
         for delivery in self._deliveries.values():
             if nonce in delivery.in_flight:
                 sent, _ = self._settle(delivery, nonce)
-                self._repeat(delivery, sent)
+                repeat(delivery, sent)
                 self._heard(Receipt(kind=RequestKind.STALE, type_url=delivery.type_url))
                 return self._flush()
         raise ProtocolError("the request has no type_url")
@@ -110,7 +106,9 @@ class SotwStream(Stream[SotwRequest]):
             return Receipt(kind=RequestKind.FIRST if first else kind, type_url=type_url)
         sent, older = self._settle(delivery, request.nonce)
         if request.error is not None:
-            rejected = self._reject(delivery, sent, request.error, complete=type_url in COLLECTIONS)
+            rejected = reject(
+                delivery, sent, request.error, complete=type_url in COLLECTIONS, now=self._clock()
+            )
             return Receipt(
                 kind=RequestKind.NACK,
                 type_url=type_url,
@@ -119,12 +117,12 @@ class SotwStream(Stream[SotwRequest]):
             )
         if request.version != sent.version:
             # Rule 23: no NACK, but the client had no use for the resources.
-            self._repeat(delivery, sent)
+            repeat(delivery, sent)
             return Receipt(kind=RequestKind.STALE, type_url=type_url)
         if type_url in COLLECTIONS:
             delivery.acked = {}
             older = ()
-        accepted = [self._accept(delivery, each) for each in (*older, sent)]
+        accepted = [accept(delivery, each) for each in (*older, sent)]
         if type_url in COLLECTIONS:
             delivery.forget_removed()
         return Receipt(

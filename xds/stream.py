@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from enum import StrEnum
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from xds.delivery import Delivery, Rejection, Sent, Timing
-from xds.rejection import clean, culprits
+from xds.delivery import Delivery, Sent, Timing
+from xds.exchange import Receipt, Response, TypeState
 from xds.sequence import Sequence
+from xds.settlement import repeat
 from xds.snapshot import combined_version
 from xds.standing import resource_states
 from xds.types import CLUSTER, LOAD_ASSIGNMENT, ORDER, ROUTE_CONFIGURATION
@@ -29,70 +27,6 @@ ONE_EACH: Final = frozenset({ROUTE_CONFIGURATION})
 The types of which each resource has a response of its own: few, written by people, and refused
 by Envoy without their name, so that only the nonce tells which one it was (rule 101).
 """
-
-
-class ProtocolError(Exception):
-    """A request that breaks the protocol: the stream cannot go on."""
-
-
-class RequestKind(StrEnum):
-    """How a request was understood."""
-
-    FIRST = "first"
-    """The client's first of the type on this stream."""
-    ACK = "ack"
-    NACK = "nack"
-    STALE = "stale"
-    """About a response that newer ones have superseded, or that the client had no use for."""
-    SUBSCRIBE = "subscribe"
-    """Nothing but names, or nothing new at all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What a request told."""
-
-    kind: RequestKind
-    type_url: str
-    acked: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """The versions that the client has accepted, by name."""
-    rejected: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """The versions at fault for a NACK, by name; empty while that is being found out."""
-    text: str = ""
-    """The client's words on a NACK, cleaned."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    """A message to a client, except for what is the same in all of a server's responses."""
-
-    type_url: str
-    nonce: str
-    version: str
-    resources: tuple[Resource, ...]
-    removed: tuple[str, ...] = ()
-    """Names that do not exist; incremental protocol only."""
-    parts: tuple[bytes, ...]
-    """The encoded `resources` fields; joined, they are the bulk of the message."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypeState:
-    """Where a client stands with one type."""
-
-    type_url: str
-    wildcard: bool
-    """Whether it wants everything."""
-    subscribed: int
-    """How many resources it was sent if it wants everything, else how many it has named."""
-    sent_version: str
-    """The version of the last response; empty before the first."""
-    acked_version: str
-    """The version of the last response that it accepted."""
-    pending: bool
-    """Whether a response waits for its verdict, or an update for its turn."""
-    rejection: Rejection | None
-    """Its last NACK, until it accepts something newer."""
 
 
 class Stream(ABC, Generic[R]):
@@ -172,7 +106,7 @@ class Stream(ABC, Generic[R]):
             for nonce, sent in list(delivery.in_flight.items()):
                 if sent.doubted_at is not None and sent.doubted_at + self._timing.doubt <= now:
                     del delivery.in_flight[nonce]
-                    self._repeat(delivery, sent)
+                    repeat(delivery, sent)
         return self._flush()
 
     def forgive(self) -> list[Response]:
@@ -392,81 +326,3 @@ class Stream(ABC, Generic[R]):
             else:
                 delivery.held[name] = sent.resources[name].version
                 sent.doubted_at = now if sent.doubted_at is None else sent.doubted_at
-
-    def _repeat(self, delivery: Delivery, sent: Sent, *, but: Collection[str] = ()) -> None:
-        """
-        Count a response as not received: what the client wants of it is sent again.
-
-        Args:
-            delivery: The state of the type.
-            sent: The response.
-            but: The names of what has been sent since; what is under way again is not repeated
-                either, since its own verdict is to come.
-        """
-        names = [
-            name
-            for name, resource in sent.resources.items()
-            if delivery.held.get(name) == resource.version
-            and name not in but
-            and delivery.under_way(name) is None
-        ]
-        delivery.repeat(names)
-        if sent.doubted_at is not None:
-            delivery.owed |= {name for name in names if delivery.subscription.wants(name)}
-
-    def _accept(self, delivery: Delivery, sent: Sent) -> Mapping[str, str]:
-        """Note an ACK (rules 22 and 59), and return the versions it is for."""
-        delivery.acked.update(sent.resources)
-        delivery.acked_version = sent.version
-        delivery.clear()
-        delivery.absolve()
-        return {name: resource.version for name, resource in sent.resources.items()}
-
-    def _reject(
-        self, delivery: Delivery, sent: Sent, text: str, *, complete: bool
-    ) -> Mapping[str, str]:
-        """
-        Note a NACK, and return the versions at fault.
-
-        What is refused is never sent again (rule 24). Of a response with several resources some
-        may be applied and some not (rule 73): the innocent ones are sent again. If the text does
-        not tell which they are, each is sent alone, once, or for a collection, of which every
-        response is the whole, by halves (rules 101 and 102).
-
-        Args:
-            delivery: The state of the type.
-            sent: The response that was refused.
-            text: The client's words.
-            complete: Whether the response had to hold everything, so that it cannot be split.
-        """
-        everything = {name: resource.version for name, resource in sent.resources.items()}
-        changed = {
-            name: version
-            for name, version in everything.items()
-            if name not in delivery.acked or delivery.acked[name].version != version
-        }
-        suspects = changed or everything
-        known = frozenset(name for name in suspects if (name, suspects[name]) in delivery.refused)
-        named = culprits(text, suspects) or known
-        unknown = len(suspects) > 1 and not named
-        rejected = {} if unknown else {name: suspects[name] for name in named or suspects}
-        delivery.rejection = Rejection(
-            version=sent.version, names=tuple(sorted(rejected)), text=clean(text), at=self._clock()
-        )
-        if not complete:
-            innocent = everything.keys() - rejected.keys()
-            if everything and (innocent or sent.removed):
-                # Of what is under way again another verdict is to come.
-                again = {n for n in innocent.union(sent.removed) if delivery.under_way(n) is None}
-                delivery.repeat(again)
-                if unknown:
-                    delivery.apart |= again & innocent
-        else:
-            if unknown:
-                delivery.divide(suspects)
-            # Only the verdict on another response tells what became of the innocent ones.
-            delivery.answer_owed |= not delivery.in_flight and bool(
-                changed.keys() - rejected.keys() or delivery.acked.keys() - everything.keys()
-            )
-        delivery.refuse(rejected, delivery.rejection)
-        return rejected

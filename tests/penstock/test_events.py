@@ -32,9 +32,9 @@ from penstock.state import Publication
 from translator import ir
 from xds.delivery import Rejection
 from xds.discovery import Node
+from xds.exchange import TypeState
 from xds.observer import StreamInfo
 from xds.snapshot import Resource, Snapshot
-from xds.stream import TypeState
 from xds.types import CLUSTER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 
 NODE = Node(id="edge", cluster="", metadata={}, user_agent="envoy", version="1.40.0")

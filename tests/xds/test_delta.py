@@ -1,8 +1,8 @@
 import pytest
 from conversation import CDS, EDS, LDS, RDS, SDS, Delta, said, world
 
+from xds.exchange import ProtocolError
 from xds.snapshot import Resource, Snapshot
-from xds.stream import ProtocolError
 
 AB = world("a b", routes={"r": "a b"})
 

@@ -10,7 +10,7 @@ from xds.discovery import (
     parse_delta,
     parse_sotw,
 )
-from xds.stream import Response
+from xds.exchange import Response
 from xds.types import CLUSTER
 
 PACKAGE = "envoy.service.discovery.v3"

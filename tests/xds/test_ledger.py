@@ -5,8 +5,8 @@ from conversation import CDS, EDS, RDS, world
 from ledger import Ledger
 
 from xds.delta import DeltaRequest, DeltaStream
+from xds.exchange import Receipt, RequestKind, Response
 from xds.sotw import SotwRequest, SotwStream
-from xds.stream import Receipt, RequestKind, Response
 from xds.testing import FakeClock
 
 AB = world("a b", routes={"r": "a", "s": "a"})

@@ -1,8 +1,8 @@
 import pytest
 from conversation import CDS, EDS, LDS, RDS, SDS, Sotw, said, world
 
+from xds.exchange import ProtocolError
 from xds.sotw import SotwRequest
-from xds.stream import ProtocolError
 
 AB = world("a b", routes={"r": "a b"})
 
