@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 
 import grpc
-from served import NAMES, allow_files, serving
+from served_load import NAMES, allow_files, serving
 
 from xds import messages
 from xds.limits import Limits
