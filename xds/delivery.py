@@ -129,13 +129,13 @@ class Delivery:
     """When it was last sent a version that it had not acknowledged, by name."""
     in_flight: dict[str, Sent] = field(default_factory=dict)
     """Responses by nonce, oldest first."""
-    owed: set[str] = field(default_factory=set)
+    owed: frozenset[str] = frozenset()
     """Names that the client has asked for just now: to be answered whatever else waits."""
     answer_owed: bool = False
     """Whether to answer even if there is nothing to say."""
-    ahead: set[str] = field(default_factory=set)
+    ahead: frozenset[str] = frozenset()
     """Names that the client will ask for, since something it is being sent refers to them."""
-    apart: set[str] = field(default_factory=set)
+    apart: frozenset[str] = frozenset()
     """Names that are to be sent in a response of their own, to find out which one is refused."""
     dirty: bool = False
     """Whether anything may have to be sent."""
@@ -292,7 +292,7 @@ class Delivery:
         for kept in (self.held, self.acked, self.sent_at):
             for name in [name for name in kept if not wants(name)]:
                 del kept[name]
-        self.owed = {name for name in self.owed if wants(name)}
+        self.owed = frozenset(name for name in self.owed if wants(name))
 
     def in_use(self) -> Iterator[Resource]:
         """Yield each resource that the client uses or may begin to use any moment."""

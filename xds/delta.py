@@ -124,7 +124,7 @@ class DeltaStream(Stream[DeltaRequest]):
         # Rule 63: who had asked twice and still asks once does not know what it has.
         again += [name for name in request.unsubscribe if name in names and subscription.wildcard]
         delivery.repeat(again)
-        delivery.owed.update(again)
+        delivery.owed |= frozenset(again)
         fresh = [name for name in asked if name not in names]
         if first:
             fresh = [name for name in fresh if name not in request.initial_versions]

@@ -177,7 +177,7 @@ class SotwStream(Stream[SotwRequest]):
             return []
         delivery.held = versions
         delivery.forget_removed()
-        delivery.owed.clear()
+        delivery.owed = frozenset()
         delivery.answer_owed = False
         if delivery.type_url == CLUSTER:
             self._send_endpoints_behind(snapshot, changed)

@@ -228,8 +228,7 @@ class Stream(ABC, Generic[R]):
     ) -> list[Resource]:
         """Return what may be sent at once of a type whose responses need not be complete."""
         urgent = delivery.owed | delivery.ahead
-        delivery.owed.clear()
-        delivery.ahead.clear()
+        delivery.owed = delivery.ahead = frozenset()
         busy = self._busy(delivery, now)
         ready = []
         for resource in changed:
@@ -277,7 +276,7 @@ class Stream(ABC, Generic[R]):
         )
         for resource in resources:
             self._sequence.sent(resource)
-        delivery.apart.difference_update(resource.name for resource in resources)
+        delivery.apart -= {resource.name for resource in resources}
         return Response(
             type_url=delivery.type_url,
             nonce=nonce,
@@ -318,11 +317,13 @@ class Stream(ABC, Generic[R]):
         A client asks for the endpoints of the clusters it has just got before it reads the
         response behind them (rules 26 and 79).
         """
+        owed: set[str] = set()
         for name in names:
             sent = delivery.under_way(name)
             if sent is None:
                 delivery.held.pop(name, None)
-                delivery.owed.add(name)
+                owed.add(name)
             else:
                 delivery.held[name] = sent.resources[name].version
                 sent.doubted_at = now if sent.doubted_at is None else sent.doubted_at
+        delivery.owed |= owed
