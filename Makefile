@@ -14,7 +14,7 @@ demo: $(READY) ## run the control plane, a real Envoy and four backends on this 
 	@$(BIN)/penstock demo
 
 test: $(READY) ## run all tests, those with a real Envoy too
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 isolation: $(READY) ## prove at length that no team breaks what others are served
 	PENSTOCK_ISOLATION_CASES=2000 $(BIN)/python -m pytest tests/isolation --timeout 3600 $(ARGS)

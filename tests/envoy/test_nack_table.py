@@ -251,10 +251,11 @@ def same_chain_twice():
 
 
 def taken_address():
-    return listener("lx", TAKEN.getsockname()[1], "r1")
+    return listener("lx", TAKEN[0], "r1")
 
 
-TAKEN = socket.socket()
+TAKEN = []
+"""The port of an address that nobody else can have."""
 
 ROWS = [
     Row(
@@ -412,10 +413,10 @@ def cases(rows):
 @pytest.fixture(scope="module", autouse=True)
 def taken():
     """Keep an address that nobody else can have."""
-    with TAKEN:
-        TAKEN.bind(("127.0.0.1", 0))
-        TAKEN.listen()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        TAKEN.append(server.getsockname()[1])
         yield
+        TAKEN.clear()
 
 
 @contextmanager
