@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from xds.subscription import Subscription
+from xds.subscription import NO_NAMES, Subscription
 from xds.types import COLLECTIONS
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Delivery:
     Names and versions that it refused, the oldest first, with its words. None of them is ever sent
     again on this stream, also if the client unsubscribes and comes back (rules 24 and 103).
     """
-    blocked: frozenset[str] = frozenset()
+    blocked: frozenset[str] = NO_NAMES
     """Names of which the newest version is a refused one."""
     doubtful: tuple[Suspects, ...] = ()
     """
@@ -129,13 +129,13 @@ class Delivery:
     """When it was last sent a version that it had not acknowledged, by name."""
     in_flight: dict[str, Sent] = field(default_factory=dict)
     """Responses by nonce, oldest first."""
-    owed: frozenset[str] = frozenset()
+    owed: frozenset[str] = NO_NAMES
     """Names that the client has asked for just now: to be answered whatever else waits."""
     answer_owed: bool = False
     """Whether to answer even if there is nothing to say."""
-    ahead: frozenset[str] = frozenset()
+    ahead: frozenset[str] = NO_NAMES
     """Names that the client will ask for, since something it is being sent refers to them."""
-    apart: frozenset[str] = frozenset()
+    apart: frozenset[str] = NO_NAMES
     """Names that are to be sent in a response of their own, to find out which one is refused."""
     dirty: bool = False
     """Whether anything may have to be sent."""
@@ -239,11 +239,15 @@ class Delivery:
         The last version that it accepted stands in for one that it refused, and nothing if it
         accepted none.
         """
-        self.blocked = frozenset(
+        if not self.refused and not self.doubtful:
+            self.blocked = NO_NAMES
+            return wanted
+        blocked = frozenset(
             name
             for name, version in self.refused
             if name in wanted and wanted[name].version == version
         )
+        self.blocked = blocked or NO_NAMES
         while self.doubtful and not any(map(self._is_new(wanted), self.doubtful[0].names)):
             self.doubtful = self.doubtful[1:]
         postponed = frozenset().union(*(group.names for group in self.doubtful[1:]))
@@ -292,7 +296,7 @@ class Delivery:
         for kept in (self.held, self.acked, self.sent_at):
             for name in [name for name in kept if not wants(name)]:
                 del kept[name]
-        self.owed = frozenset(name for name in self.owed if wants(name))
+        self.owed = frozenset(name for name in self.owed if wants(name)) or NO_NAMES
 
     def in_use(self) -> Iterator[Resource]:
         """Yield each resource that the client uses or may begin to use any moment."""

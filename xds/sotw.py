@@ -15,6 +15,7 @@ from xds.exchange import ProtocolError, Receipt, RequestKind, Response
 from xds.settlement import accept, reject, repeat
 from xds.snapshot import Resource
 from xds.stream import Stream
+from xds.subscription import NO_NAMES
 from xds.types import CLUSTER, COLLECTIONS, LOAD_ASSIGNMENT
 from xds.wire import field
 
@@ -177,7 +178,7 @@ class SotwStream(Stream[SotwRequest]):
             return []
         delivery.held = versions
         delivery.forget_removed()
-        delivery.owed = frozenset()
+        delivery.owed = NO_NAMES
         delivery.answer_owed = False
         if delivery.type_url == CLUSTER:
             self._send_endpoints_behind(snapshot, changed)

@@ -12,6 +12,7 @@ from xds.sequence import Sequence
 from xds.settlement import repeat
 from xds.snapshot import combined_version
 from xds.standing import resource_states
+from xds.subscription import NO_NAMES
 from xds.types import CLUSTER, LOAD_ASSIGNMENT, ORDER, ROUTE_CONFIGURATION
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ class Stream(ABC, Generic[R]):
     ) -> list[Resource]:
         """Return what may be sent at once of a type whose responses need not be complete."""
         urgent = delivery.owed | delivery.ahead
-        delivery.owed = delivery.ahead = frozenset()
+        delivery.owed = delivery.ahead = NO_NAMES
         busy = self._busy(delivery, now)
         ready = []
         for resource in changed:
@@ -276,7 +277,8 @@ class Stream(ABC, Generic[R]):
         )
         for resource in resources:
             self._sequence.sent(resource)
-        delivery.apart -= {resource.name for resource in resources}
+        if delivery.apart:
+            delivery.apart -= {resource.name for resource in resources}
         return Response(
             type_url=delivery.type_url,
             nonce=nonce,
@@ -326,4 +328,4 @@ class Stream(ABC, Generic[R]):
             else:
                 delivery.held[name] = sent.resources[name].version
                 sent.doubted_at = now if sent.doubted_at is None else sent.doubted_at
-        delivery.owed |= owed
+        delivery.owed = delivery.owed.union(owed) if owed else delivery.owed

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 WILDCARD: Final = "*"
-_NO_NAMES: Final[frozenset[str]] = frozenset()
+NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
 class Subscription:
@@ -31,7 +31,7 @@ class Subscription:
         """
         self.wildcard = False
         """Whether everything is wanted."""
-        self.names = _NO_NAMES
+        self.names = NO_NAMES
         """The names that are wanted explicitly, beside or instead of everything."""
         self._nothing_means_all = collection
 
@@ -50,7 +50,7 @@ class Subscription:
         if listed:
             self._nothing_means_all = False
         self.wildcard = WILDCARD in listed or self._nothing_means_all
-        before, self.names = self.names, listed - {WILDCARD} or _NO_NAMES
+        before, self.names = self.names, listed - {WILDCARD} or NO_NAMES
         return self.names - before
 
     def update(self, subscribe: Iterable[str], unsubscribe: Iterable[str]) -> frozenset[str]:
@@ -65,5 +65,5 @@ class Subscription:
             self.wildcard = not added and not removed
             self._nothing_means_all = False
         self.wildcard = (self.wildcard or WILDCARD in added) and WILDCARD not in removed
-        before, self.names = self.names, (self.names | added) - removed - {WILDCARD} or _NO_NAMES
+        before, self.names = self.names, (self.names | added) - removed - {WILDCARD} or NO_NAMES
         return self.names - before
