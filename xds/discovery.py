@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import json_format
+from google.protobuf.message import DecodeError
 
 from xds import messages
 from xds.delta import DeltaRequest
@@ -119,11 +120,15 @@ def _node(message: Any) -> Node | None:
     if node.HasField("user_agent_build_version"):
         number = node.user_agent_build_version.version
         version = f"{number.major_number}.{number.minor_number}.{number.patch}"
+    try:
+        metadata = json_format.MessageToDict(node.metadata)
+    except ValueError as error:
+        raise DecodeError(f"the node's metadata: {error}") from error
     return Node(
         id=node.id,
         # What is the same for all of a fleet is kept once.
         cluster=sys.intern(node.cluster),
-        metadata=MappingProxyType(json_format.MessageToDict(node.metadata)),
+        metadata=MappingProxyType(metadata),
         user_agent=sys.intern(node.user_agent_name),
         version=sys.intern(version),
     )

@@ -1,6 +1,9 @@
 """What is read of requests, and written into responses."""
 
+import math
+
 import pytest
+from google.protobuf.message import DecodeError
 
 from xds import messages
 from xds.discovery import (
@@ -47,6 +50,16 @@ def test_rules_5_and_18_node(parse, name):
     )
     assert {"role": "gloo-system~edge"} == node.metadata
     assert not hasattr(node, "extensions")
+
+
+@both
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_metadata_that_is_no_json(parse, name, number):
+    """A number that JSON does not have makes the request invalid, and is no failure of ours."""
+    node = {"id": "edge-1", "metadata": messages.struct({"load": number})}
+
+    with pytest.raises(DecodeError, match="metadata"):
+        parse(encoded(name, node=node))
 
 
 @both
