@@ -207,15 +207,25 @@ class Detective:
         """
         Choose whom to ask: rather somebody who has refused it, and always the same.
 
+        Who refuses what is tried out together with the suspects would refuse all of them.
+
         Raises:
             _Interrupted: Nobody is there, or the case is none any more.
         """
-        streams = [stream for stream in self._judge.streams.values() if stream.proxy == proxy]
-        if not streams or (proxy, content) not in self._judge.open_cases():
+        judge = self._judge
+        refusing = judge.refusing.get(content, set())
+        proof = judge.proofs[proxy].newest
+        streams = [
+            stream
+            for stream in judge.streams.values()
+            # A stream of a single type may not carry what is to be tried out.
+            if stream.proxy == proxy
+            and (not stream.type_url or stream.id in refusing)
+            and not (proof is not None and judge.is_odd(stream, proof.snapshot))
+        ]
+        if not streams or (proxy, content) not in judge.open_cases():
             raise _Interrupted
-        verdict = self._judge.verdicts.get(content)
-        refused = verdict.refused if verdict is not None else {}
-        return min(streams, key=lambda stream: (stream.node.id not in refused, stream.id))
+        return min(streams, key=lambda stream: (stream.id not in refusing, stream.id))
 
     def _stop_asking(self) -> None:
         if self._asked is not None:

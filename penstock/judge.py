@@ -38,6 +38,8 @@ __all__ = ["Judge", "agent"]
 _NOTHING: Final = Snapshot.of(())
 _FORGET: Final = 4
 """How many times as many verdicts as there are resources are kept before old ones are dropped."""
+_MOST: Final = 1000
+"""How many refusals are remembered, the newest; each was a mistake of somebody."""
 
 
 class Judge:
@@ -70,6 +72,8 @@ class Judge:
         self._own: dict[tuple[str, str], Snapshot] = {}
         self._former: dict[tuple[str, Content], Snapshot] = {}
         self._refusals: dict[Refusal, Content] = {}
+        self.refusing: dict[Content, set[int]] = {}
+        """On which streams something was refused; for as long as it is refused by all."""
         self.decided = asyncio.Event()
         """Set when the refusals are others than before."""
         self.proved = asyncio.Event()
@@ -107,6 +111,11 @@ class Judge:
         """Return what was published for a proxy, refused or not."""
         return self._snapshots.get(proxy, _NOTHING)
 
+    def is_odd(self, stream: StreamInfo, base: Snapshot) -> bool:
+        """Tell whether an Envoy refuses anything in what others have accepted."""
+        refused = self.verdicts.refusers().get(stream.node.id, ())
+        return any(_holds(base, content) for content in refused)
+
     def open_cases(self) -> Iterator[tuple[str, Content]]:
         """Yield what is refused by all and was found out nothing about yet, with its proxy."""
         known = set(self._refusals.values())
@@ -119,6 +128,8 @@ class Judge:
         """Have the translator treat something as invalid, because of a content."""
         for refusal in refusals:
             self._refusals[refusal] = content
+        for oldest in list(self._refusals)[:-_MOST]:
+            del self._refusals[oldest]
         self.decided.set()
         self.proved.set()
 
@@ -168,7 +179,8 @@ class Judge:
                 self.streams.pop(stream.id, None)
                 self._cache.try_out(stream.proxy, stream.id, None)
                 self.news.set()
-                if self.verdicts.left(self._connected(stream.proxy)):
+                # Where nobody disputes anything, it does not matter who is left.
+                if self.verdicts.any_disputed and self.verdicts.left(self._connected(stream.proxy)):
                     self._refresh_all()
             case UpdateAccepted():
                 self._accepted(event)
@@ -197,12 +209,15 @@ class Judge:
         stream = event.stream
         voice, now = _voice(stream), self._now().timestamp()
         others = self._connected(stream.proxy)
+        refused = False
         for name, version in event.versions.items():
             content = self._content(stream, event.type_url, name, version)
             if content is not None:
+                refused = True
                 text = reason(event.text, name, event.versions)
                 self.verdicts.refuse(content, voice, text, now, others)
-        if event.versions:
+                self.refusing.setdefault(content, set()).add(stream.id)
+        if refused:
             self._refresh_all()
             self.refused.set()
             self.proved.set()
@@ -240,15 +255,19 @@ class Judge:
         }
         for key in [key for key in self._former if key[0] == proxy and key[1] not in former]:
             del self._former[key]
+            self.refusing.pop(key[1], None)
         served = snapshot
         if former:
             served = amend(snapshot, _lookup(former))
             self.news.set()
         own: dict[str, Snapshot] = {}
-        for node, contents in self.verdicts.refusers().items():
+        refusers = self.verdicts.refusers()
+        for node, contents in refusers.items():
             if any(_holds(served, content) for content in contents):
                 bases = {**former, **dict.fromkeys(contents, self._base(proxy, node, contents))}
                 own[node] = amend(served, _lookup(bases))
+        for pair in [pair for pair in self._own if pair[1] not in refusers]:
+            del self._own[pair]
         self._cache.set(proxy, served, own)
         self._acquit()
 
@@ -296,7 +315,7 @@ class Judge:
                 for type_url in snapshot.types()
                 for resource in snapshot.given(type_url).values()
             }
-            self.verdicts.retain(frozenset(there))
+            self.verdicts.retain(frozenset(there), refused=_MOST)
 
     def _history(self, proxy: str) -> Proofs:
         if proxy not in self.proofs:

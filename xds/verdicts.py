@@ -168,6 +168,11 @@ class Verdicts:
         """Everything that is not to be sent to anybody."""
         return frozenset(each for each in self._disputed if self._verdicts[each].by_all)
 
+    @property
+    def any_disputed(self) -> bool:
+        """Whether anybody refuses anything."""
+        return bool(self._disputed)
+
     def disputed(self, content: Content) -> bool:
         """Tell whether anybody refuses a content."""
         return content in self._disputed
@@ -210,11 +215,22 @@ class Verdicts:
                 del self._verdicts[content]
         self._disputed.clear()
 
-    def retain(self, contents: frozenset[Content]) -> None:
-        """Forget what was said to anything else, except for refusals."""
-        for content, verdict in list(self._verdicts.items()):
-            if content not in contents and not verdict.refused:
+    def retain(self, contents: frozenset[Content], *, refused: int) -> None:
+        """
+        Forget what was said to anything else.
+
+        Args:
+            contents: What is still of interest.
+            refused: How many other contents that are refused are remembered, the newest.
+        """
+        others = [each for each in self._verdicts if each not in contents]
+        disputed = [each for each in others if each in self._disputed]
+        disputed.sort(key=lambda each: self._verdicts[each].last)
+        kept = set(disputed[-refused:])
+        for content in others:
+            if content not in kept:
                 del self._verdicts[content]
+                self._disputed.discard(content)
 
 
 def _without(refused: Mapping[str, Refusing], node: str) -> dict[str, Refusing]:

@@ -106,10 +106,18 @@ def test_what_is_gone_is_forgotten_but_refusals_are_not():
     verdicts = heard("a-", others={"a": NEW})
     verdicts.accept(Content("type", "y", "1"), Voice(node="a", agent=NEW), 0)
 
-    verdicts.retain(frozenset())
+    verdicts.retain(frozenset(), refused=1)
 
     assert [X] == [content for content, _ in verdicts.items()]
 
+    newer = Content("type", "z", "1")
+    verdicts.refuse(newer, Voice(node="a", agent=NEW), "no", 5, {"a": NEW})
+    verdicts.retain(frozenset(), refused=1)
+
+    assert [newer] == [content for content, _ in verdicts.items()]
+    assert frozenset({newer}) == verdicts.refused_by_all_contents
+
     verdicts.forgive()
 
-    assert not verdicts.refused_by_all(X)
+    assert not verdicts.refused_by_all(newer)
+    assert not verdicts.any_disputed
