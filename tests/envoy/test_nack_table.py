@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 
 both = pytest.mark.parametrize("protocol", ["sotw", "delta"])
 
-SOON = 2.0
+SOON = 5.0
 """Seconds in which an update is served, however busy the machine; nothing waits for 15 or 20."""
 QUIET = 0.2
 """Seconds in which a loop of NACK and resend would go round a hundred times."""

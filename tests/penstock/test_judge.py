@@ -492,8 +492,9 @@ def test_an_outage_goes_on_while_a_refusal_is_dealt_with(tmp_path):
     play(tmp_path, "sotw", story)
 
 
-def test_a_refusal_is_on_disk_before_anything_follows(tmp_path):
+def test_a_refusal_is_on_disk_before_anything_follows(tmp_path, monkeypatch):
     """A control plane that dies right after a refusal does not send it again."""
+    monkeypatch.setattr("penstock.controller._KEEP_SECONDS", 3600)
 
     async def story(scene):
         scene.save(echo__routes=table("echo", a="old"))
@@ -504,9 +505,7 @@ def test_a_refusal_is_on_disk_before_anything_follows(tmp_path):
             one.dislikes.append(b"bad")
             scene.save(echo__routes=table("echo", a="bad"))
             await scene.wait(lambda: one.refused, "the refusal")
-            await scene.wait(
-                lambda: on_disk(b"not to my taste", tmp_path), "the words on disk", 0.9
-            )
+            await scene.wait(lambda: on_disk(b"not to my taste", tmp_path), "the words on disk")
 
     play(tmp_path, "delta", story)
 
