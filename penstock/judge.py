@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from penstock.events import StreamClosed, StreamOpened, UpdateAccepted, UpdateRejected
+from penstock.hearing import Hearing
 from penstock.judgement import Judgement
 from penstock.proofs import Proofs, content_of
 from xds.amend import amend
@@ -74,6 +75,7 @@ class Judge:
         self._refusals: dict[Refusal, Content] = {}
         self.refusing: dict[Content, set[int]] = {}
         """On which streams something was refused; for as long as it is refused by all."""
+        self._hearing = Hearing()
         self.decided = asyncio.Event()
         """Set when the refusals are others than before."""
         self.proved = asyncio.Event()
@@ -136,6 +138,7 @@ class Judge:
     def retry(self) -> None:
         """Forget every refusal: an operator says that all may be tried once more."""
         self.verdicts.forgive()
+        self._hearing.forget()
         self._refusals.clear()
         self._own.clear()
         self._former.clear()
@@ -192,7 +195,7 @@ class Judge:
     def _accepted(self, event: UpdateAccepted) -> None:
         voice, now = _voice(event.stream), self._now().timestamp()
         disputed = False
-        for name, version in event.versions.items():
+        for name, version in self._hearing.news(event.type_url, voice, event.versions).items():
             content = self._content(event.stream, event.type_url, name, version)
             if content is None:
                 continue
@@ -218,6 +221,7 @@ class Judge:
                 self.verdicts.refuse(content, voice, text, now, others)
                 self.refusing.setdefault(content, set()).add(stream.id)
         if refused:
+            self._hearing.forget()
             self._refresh_all()
             self.refused.set()
             self.proved.set()
@@ -316,6 +320,7 @@ class Judge:
                 for resource in snapshot.given(type_url).values()
             }
             self.verdicts.retain(frozenset(there), refused=_MOST)
+            self._hearing.forget()
 
     def _history(self, proxy: str) -> Proofs:
         if proxy not in self.proofs:

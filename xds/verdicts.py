@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_NODES: Final = 8
+NODES: Final = 8
 """How many of those who accepted something are remembered by name."""
 
 
@@ -96,7 +96,7 @@ class Verdicts:
             )
             return True
         verdict.last = now
-        if voice.node not in verdict.nodes and len(verdict.nodes) < _NODES:
+        if voice.node not in verdict.nodes and len(verdict.nodes) < NODES:
             verdict.nodes = (*verdict.nodes, voice.node)
         changed = not verdict.agents or verdict.by_all or voice.node in verdict.refused
         verdict.agents |= {voice.agent}
