@@ -19,6 +19,7 @@ from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 pytestmark = pytest.mark.slow
 
 ANY = Address("127.0.0.1", 0)
+ROUTES = "listener-::-8080-routes"
 PROTOCOLS = pytest.mark.parametrize("protocol", ["sotw", "delta"])
 KEEP = """\
 apiVersion: gloo.solo.io/v1
@@ -93,6 +94,20 @@ class Scene:
             agent=agent,
         )
         return await self.stack.enter_async_context(envoy.living())
+
+    @asynccontextmanager
+    async def by_hand(self):
+        """An Envoy that has what is served, and from now on does nothing by itself."""
+        envoy = FakeEnvoy(self.program.ads.port, protocol=self.protocol, node="first")
+        async with envoy:
+            for type_url, names in (
+                (CLUSTER, ()),
+                (LISTENER, ()),
+                (ROUTE_CONFIGURATION, (ROUTES,)),
+            ):
+                await envoy.subscribe(type_url, *names)
+                await envoy.ack(await envoy.expect(type_url))
+            yield envoy
 
     async def wait(self, condition, what, seconds=10):
         try:
@@ -296,19 +311,12 @@ def test_a_search_waits_for_an_envoy(tmp_path, protocol):
     async def story(scene):
         scene.save(echo__routes=table("echo", a="old", b="old"))
         async with scene.control_plane():
-            first = FakeEnvoy(scene.program.ads.port, protocol=protocol, node="first")
-            async with first:
-                for type_url, names in ((CLUSTER, ()), (LISTENER, ())):
-                    await first.subscribe(type_url, *names)
-                    await first.ack(await first.expect(type_url))
-                name = "listener-::-8080-routes"
-                await first.subscribe(ROUTE_CONFIGURATION, name)
-                await first.ack(await first.expect(ROUTE_CONFIGURATION))
+            async with scene.by_hand() as first:
                 scene.save(echo__routes=table("echo", a="bad", b="new"))
                 await first.nack(await first.expect(ROUTE_CONFIGURATION), "no")
                 trial = await first.expect(ROUTE_CONFIGURATION)
 
-                assert TRIAL_DOMAIN.encode() in trial.resources[name]
+                assert TRIAL_DOMAIN.encode() in trial.resources[ROUTES]
             envoy = await scene.envoy("bad")
             await scene.wait(lambda: scene.findings, "the culprit")
             await scene.wait(lambda: b"new" in body(envoy), "what is innocent")
@@ -326,29 +334,21 @@ def test_the_author_is_quicker_than_the_search(tmp_path, protocol):
 
     async def story(scene):
         scene.save(echo__routes=table("echo", a="old", b="old"))
-        async with scene.control_plane():
-            first = FakeEnvoy(scene.program.ads.port, protocol=protocol, node="first")
-            async with first:
-                for type_url in (CLUSTER, LISTENER):
-                    await first.subscribe(type_url)
-                    await first.ack(await first.expect(type_url))
-                name = "listener-::-8080-routes"
-                await first.subscribe(ROUTE_CONFIGURATION, name)
-                await first.ack(await first.expect(ROUTE_CONFIGURATION))
-                scene.save(echo__routes=table("echo", a="bad", b="new"))
-                await first.nack(await first.expect(ROUTE_CONFIGURATION), "no")
-                half = await first.expect(ROUTE_CONFIGURATION)
-                generation = scene.program.controller.state.generation
-                scene.save(echo__routes=table("echo", a="fixed", b="new"))
-                await scene.wait(
-                    lambda: scene.program.controller.state.generation > generation, "the edit"
-                )
-                await first.ack(half)
-                final = await first.expect(ROUTE_CONFIGURATION)
+        async with scene.control_plane(), scene.by_hand() as first:
+            scene.save(echo__routes=table("echo", a="bad", b="new"))
+            await first.nack(await first.expect(ROUTE_CONFIGURATION), "no")
+            half = await first.expect(ROUTE_CONFIGURATION)
+            generation = scene.program.controller.state.generation
+            scene.save(echo__routes=table("echo", a="fixed", b="new"))
+            await scene.wait(
+                lambda: scene.program.controller.state.generation > generation, "the edit"
+            )
+            await first.ack(half)
+            final = await first.expect(ROUTE_CONFIGURATION)
 
-                assert b"fixed" in final.resources[name]
-                assert TRIAL_DOMAIN.encode() not in final.resources[name]
-                assert [] == scene.findings
+            assert b"fixed" in final.resources[ROUTES]
+            assert TRIAL_DOMAIN.encode() not in final.resources[ROUTES]
+            assert [] == scene.findings
 
     play(tmp_path, protocol, story)
 
