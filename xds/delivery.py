@@ -177,11 +177,19 @@ class Delivery:
         older = tuple(self.in_flight.pop(each) for each in nonces[: nonces.index(nonce)])
         return self.in_flight.pop(nonce), older
 
-    def under_way(self, name: str) -> Sent | None:
-        """Return the newest response without a verdict that has a resource of this name."""
+    def under_way(self, name: str, *, whole: bool = False) -> Sent | None:
+        """
+        Return the newest response without a verdict that has a resource of this name.
+
+        Args:
+            name: The name.
+            whole: Whether a response without the resource removes it.
+        """
         for sent in reversed(self.in_flight.values()):
             if name in sent.resources:
                 return sent
+            if whole or name in sent.removed:
+                return None
         return None
 
     def busy(self, since: float, *, after: int = 0) -> bool:

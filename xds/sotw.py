@@ -143,7 +143,7 @@ class SotwStream(Stream[SotwRequest]):
             if subscription.wildcard and not before[0]:
                 delivery.answer_owed = delivery.type_url in COLLECTIONS
             if not before[0]:
-                self._ask(delivery, added, now)
+                self._ask(delivery, added, now, whole=delivery.type_url in COLLECTIONS)
         if delivery.answer_owed:
             delivery.dirty = True
 

@@ -312,7 +312,9 @@ class Stream(ABC, Generic[R]):
             delivery.repeat(names)
             delivery.ahead |= names
 
-    def _ask(self, delivery: Delivery, names: Iterable[str], now: float) -> None:
+    def _ask(
+        self, delivery: Delivery, names: Iterable[str], now: float, *, whole: bool = False
+    ) -> None:
         """
         Owe an answer for names, except where one is on its way.
 
@@ -321,7 +323,7 @@ class Stream(ABC, Generic[R]):
         """
         owed: set[str] = set()
         for name in names:
-            sent = delivery.under_way(name)
+            sent = delivery.under_way(name, whole=whole)
             if sent is None:
                 delivery.held.pop(name, None)
                 owed.add(name)

@@ -146,6 +146,15 @@ class TestRequests:
 
         assert [] == client.ask(EDS, "b", "a")
 
+    def test_rule_26_names_under_way_and_taken_back(self):
+        """What a newer response of a collection does not have is not under way any more."""
+        client = Sotw(AB)
+        client.ask(CDS, "a")
+        client.ask(CDS)
+        client.ask(CDS, "x")
+
+        assert ["CDS a"] == said(client.ask(CDS, "a", "x"))[:1]
+
     def test_rule_27_superseded_acks(self):
         """An ACK settles all responses before it."""
         client = Sotw(AB)
