@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from penstock.events import StreamClosed, StreamOpened, UpdateAccepted, UpdateRejected
 from penstock.hearing import Hearing
 from penstock.judgement import Judgement
-from penstock.proofs import Proofs, content_of
+from penstock.proofs import Proofs, content_of, holds
 from xds.amend import amend
 from xds.rejection import reason
 from xds.snapshot import Snapshot
@@ -116,14 +116,14 @@ class Judge:
     def is_odd(self, stream: StreamInfo, base: Snapshot) -> bool:
         """Tell whether an Envoy refuses anything in what others have accepted."""
         refused = self.verdicts.refusers().get(stream.node.id, ())
-        return any(_holds(base, content) for content in refused)
+        return any(holds(base, content) for content in refused)
 
     def open_cases(self) -> Iterator[tuple[str, Content]]:
         """Yield what is refused by all and was found out nothing about yet, with its proxy."""
         known = set(self._refusals.values())
         for content in self.verdicts.refused_by_all_contents:
             for proxy in self.proxies:
-                if content not in known and _holds(self.wanted(proxy), content):
+                if content not in known and holds(self.wanted(proxy), content):
                     yield proxy, content
 
     def convict(self, content: Content, refusals: Mapping[Refusal, None]) -> None:
@@ -255,7 +255,7 @@ class Judge:
         former = {
             content: self._base_for_all(proxy, content)
             for content in self.verdicts.refused_by_all_contents
-            if _holds(snapshot, content)
+            if holds(snapshot, content)
         }
         for key in [key for key in self._former if key[0] == proxy and key[1] not in former]:
             del self._former[key]
@@ -267,7 +267,7 @@ class Judge:
         own: dict[str, Snapshot] = {}
         refusers = self.verdicts.refusers()
         for node, contents in refusers.items():
-            if any(_holds(served, content) for content in contents):
+            if any(holds(served, content) for content in contents):
                 bases = {**former, **dict.fromkeys(contents, self._base(proxy, node, contents))}
                 own[node] = amend(served, _lookup(bases))
         for pair in [pair for pair in self._own if pair[1] not in refusers]:
@@ -291,7 +291,7 @@ class Judge:
     def _base(self, proxy: str, node: str, contents: frozenset[Content]) -> Snapshot:
         """Return what an Envoy accepted that refuses what others accept."""
         base = self._own.get((proxy, node))
-        if base is None or any(_holds(base, content) for content in contents):
+        if base is None or any(holds(base, content) for content in contents):
             proof = self._history(proxy).newest_without(contents)
             base = proof.snapshot if proof is not None else _NOTHING
             self._own[proxy, node] = base
@@ -342,11 +342,6 @@ def agent(stream: StreamInfo) -> str:
 
 def _voice(stream: StreamInfo) -> Voice:
     return Voice(node=stream.node.id, agent=agent(stream))
-
-
-def _holds(snapshot: Snapshot, content: Content) -> bool:
-    resource = snapshot.given(content.type_url).get(content.name)
-    return resource is not None and resource.content == content.content
 
 
 def _lookup(bases: Mapping[Content, Snapshot]) -> Callable[[Resource], Snapshot | None]:

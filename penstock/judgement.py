@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from translator.policy import Proven, Refusal
+    from translator.policy import Memory, Proven, Refusal
     from xds.snapshot import Snapshot
     from xds.verdicts import Content, Verdict
 
@@ -34,3 +34,7 @@ class Judgement:
     """By proxy and content that all refuse, what was accepted before."""
     verdicts: tuple[tuple[Content, Verdict], ...] = ()
     """Who said what to which content."""
+
+    def inform(self, memory: Memory) -> Memory:
+        """Return what the translator knows, with the newest that Envoys have accepted."""
+        return replace(memory, proven={**memory.proven, **self.proven})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from penstock.store import Facts, LastGood, Store
     from translator.ir.plain import Plain
     from translator.pipeline import Translation
-    from translator.policy import Memory
     from xds.snapshot import Snapshot
 
 __all__ = ["Keeper", "Loaded"]
@@ -105,7 +104,7 @@ class Keeper:
         if state.translation is not None:
             checkpoint = Checkpoint(
                 snapshots={name: each.snapshot for name, each in state.proxies.items()},
-                memory=_memory(state.translation.memory, judgement),
+                memory=judgement.inform(state.translation.memory),
                 facts=_facts(state) | {"refusals": plain_refusals(judgement.refusals)},
                 accepted=_accepted(judgement),
                 verdicts=self._verdicts.write(judgement.verdicts),
@@ -148,10 +147,6 @@ def _bases(accepted: Mapping[tuple[str, str], Snapshot]) -> dict[str, Any]:
         else:
             bases[proxy] = snapshot
     return {"bases": bases, "own": own, "former": former}
-
-
-def _memory(memory: Memory, judgement: Judgement) -> Memory:
-    return replace(memory, proven={**memory.proven, **judgement.proven})
 
 
 def _facts(state: State) -> dict[str, Plain]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from translator.policy import Memory
     from xds.snapshot import Resource, Snapshot
 
-__all__ = ["Proof", "Proofs", "content_of"]
+__all__ = ["Proof", "Proofs", "content_of", "holds"]
 
 _JUDGED: Final = (CLUSTER, LISTENER, ROUTE_CONFIGURATION)
 """Endpoints come and go all the time; nobody goes back to old ones."""
@@ -64,7 +64,7 @@ class Proofs:
     def newest_without(self, contents: frozenset[Content]) -> Proof | None:
         """Return the newest of those accepted that has none of some contents."""
         for proof in reversed(self._proven):
-            if not any(_has(proof.snapshot, content) for content in contents):
+            if not any(holds(proof.snapshot, content) for content in contents):
                 return proof
         return None
 
@@ -135,6 +135,7 @@ def content_of(resource: Resource) -> Content:
     return Content(resource.type_url, resource.name, resource.content)
 
 
-def _has(snapshot: Snapshot, content: Content) -> bool:
+def holds(snapshot: Snapshot, content: Content) -> bool:
+    """Tell whether a snapshot has a resource with exactly this content."""
     resource = snapshot.given(content.type_url).get(content.name)
     return resource is not None and resource.content == content.content

@@ -138,8 +138,7 @@ class Reloader:
         if translation is None or translation.inputs != inputs:
             past = state.translation or self._past
             if past is not None and judgement.proven:
-                proven = {**past.memory.proven, **judgement.proven}
-                past = replace(past, memory=replace(past.memory, proven=proven))
+                past = replace(past, memory=judgement.inform(past.memory))
             try:
                 translation = self._translate(inputs, past)
             except Exception as error:  # noqa: BLE001 (our bug is no reason to stop serving)

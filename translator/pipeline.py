@@ -27,7 +27,7 @@ from translator.report import Damage, Diagnostic, Position, Severity, rules
 from translator.resources import build_index, folder_namespace, read
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from translator import ir
     from translator.lower import Affected, Blame, Lowered
@@ -214,8 +214,10 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
     )
 
 
-def _with_victims(lowered: Lowered, hits: Iterable[Hit]) -> Lowered:
+def _with_victims(lowered: Lowered, hits: Sequence[Hit]) -> Lowered:
     """Count the routes that Envoy refused among those that suffer from a mistake."""
+    if not hits:
+        return lowered
     victims = dict(lowered.victims)
     for blame, those in victims_of(hits).items():
         more = (Victim(source=hit.source, matches=hit.matches) for hit in those if hit.matches)

@@ -73,10 +73,10 @@ class SnapshotCache:
 
     def try_out(self, proxy: str, stream: int, snapshot: Snapshot | None) -> None:
         """Serve one stream something else for the time being, or no longer if it is None."""
-        if snapshot is None:
-            self._trials.pop(stream, None)
-        else:
+        if snapshot is not None:
             self._trials[stream] = snapshot
+        elif self._trials.pop(stream, None) is None:
+            return  # nothing was tried out, and nobody has to look again
         self._wake(proxy)
 
     def get(self, proxy: str, *, node: str = "", stream: int = 0) -> Snapshot | None:

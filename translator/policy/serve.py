@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from translator import ir
 from translator.policy.memory import ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
+from translator.policy.quarantine import owner_of
 from translator.policy.routes import WHOLE, groups, lost_share, replaced
-from translator.report import ResourceRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from translator.report import ResourceRef
 
 
 class Outcome(StrEnum):
@@ -233,7 +235,7 @@ def _owners(proxy: ir.Proxy) -> Iterator[ResourceRef]:
     for configuration in proxy.route_configurations:
         sources += [host.source for host in configuration.virtual_hosts]
     for source in sources:
-        yield ResourceRef(source.kind, source.namespace, source.name)
+        yield owner_of(source)
 
 
 def _routes(proxy: ir.Proxy) -> Iterator[ir.Route]:
