@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from lower_world import HELLO, World, delegate, route, select, single, table, virtual_service
 
-from translator.lower import delegation
+from translator.lower import walk
 
 PARENT = "{prefix: /a}"
 STRICT = "{prefix: /a, headers: [{name: X-Region, value: eu}], methods: [GET, POST]}"
@@ -370,7 +370,7 @@ def test_depth_is_bounded():
 
 def test_number_of_routes_is_bounded(monkeypatch):
     """Tables that delegate to one another twice are a finding, not millions of routes."""
-    monkeypatch.setattr(delegation, "_MAX_ROUTES", 1000)
+    monkeypatch.setattr(walk, "_MAX_ROUTES", 1000)
     twice = [
         table(f"t/t{n}", *[delegate(f"t/t{n + 1}", PARENT, name=f"d{m}") for m in range(2)])
         for n in range(20)

@@ -7,7 +7,7 @@ from manifests import manifest, readings, table
 
 from translator.parse import parse
 from translator.report import ResourceRef
-from translator.resources import build_index, folder_namespace, read
+from translator.resources import Past, build_index, folder_namespace, read, update_index
 
 FILES = {
     "a.yaml": manifest("RouteTable", "  weight: 1"),
@@ -44,6 +44,10 @@ def read_files(files):
     ]
 
 
+def everything(index):
+    return {each.ref: each for known in index.kinds.values() for each in known.values()}
+
+
 def summary(index, diagnostics):
     """Write down an index as values."""
     return (
@@ -53,10 +57,6 @@ def summary(index, diagnostics):
         [(key, [s.ref.name for s in slices]) for key, slices in index.endpoint_slices.items()],
         list(index.pods),
         [(ip, pod.ref.name) for ip, pod in index.pods_by_ip.items()],
-        [
-            (namespace, [table.ref.name for table in tables])
-            for namespace, tables in index.route_tables_by_namespace.items()
-        ],
         sorted(index.broken),
         list(index.names.items()),
         [(str(d.position), d.code, d.message, d.related) for d in diagnostics],
@@ -72,6 +72,42 @@ def test_the_order_of_the_input_does_not_matter(shuffler):
     shuffler.shuffle(found)
 
     assert expected == summary(*build_index(found))
+
+
+CHOICES = {
+    "a.yaml": (FILES["a.yaml"], FILES["c.yaml"], FILES["d.yaml"]),
+    "echo/b.yaml": (FILES["b.yaml"], FILES["a.yaml"], "kind: RouteTable"),
+    "echo/e.yaml": (FILES["echo/e.yaml"], FILES["echo/e.yaml"].replace("p2", "p3")),
+    "foxtrot/e.yaml": (FILES["echo/e.yaml"], FILES["echo/e.yaml"].replace("s2", "s3")),
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(sorted(CHOICES)), st.sampled_from([0, 1, 2])), min_size=2
+    )
+)
+def test_an_update_gives_what_a_new_index_would(steps):
+    """However documents come and go, the index is that of those that are there."""
+    index, known, past = build_index([])[0], {}, Past()
+    for step in steps:
+        texts = {o: CHOICES[o][number % len(CHOICES[o])] for o, number in step.items()}
+        now = {o: [text, readings(text, o)] for o, text in texts.items()}
+        kept = {o for o in now if o in known and known[o][0] == now[o][0]}
+        index, found = update_index(
+            index,
+            gone=[each for o in known.keys() - kept for each in known[o][1]],
+            come=[each for o in now.keys() - kept for each in now[o][1]],
+            past=past,
+        )
+        known = now | {o: known[o] for o in kept}
+        fresh, expected = build_index([r for _, each in known.values() for r in each], past)
+
+        assert summary(fresh, expected) == summary(index, found)
+        assert fresh.stale == index.stale
+        assert fresh.former_upstreams == index.former_upstreams
+        past = Past(good=everything(index))
 
 
 def test_the_order_of_keys_does_not_matter():
@@ -93,9 +129,6 @@ def test_resources_are_found_by_kind_and_key():
     index, _ = build_index(read_files(FILES))
 
     assert [("echo", "echo"), ("echo", "foxtrot")] == list(index.route_tables)
-    assert ["echo", "foxtrot"] == [
-        table.ref.name for table in index.route_tables_by_namespace["echo"]
-    ]
     assert frozenset({ResourceRef("RouteTable", "echo", "golf")}) == index.broken
     assert ("echo/echo", "echo/foxtrot", "echo/golf") == index.names["RouteTable"]
     assert "Secret" not in index.names
@@ -208,7 +241,7 @@ def test_a_pod_does_not_take_the_address_of_another():
     before, _ = build_index(read_files({"k8s/p.yaml": own}))
     files = {"k8s/p.yaml": own, "bravo/a.yaml": foreign}
 
-    index, _ = build_index(read_files(files), last_good=before.resources)
+    index, _ = build_index(read_files(files), Past(good=everything(before)))
     assert "p" == index.pods_by_ip["echo", "10.0.0.1"].ref.name
 
     index, _ = build_index(read_files({"echo/p.yaml": own, "bravo/a.yaml": foreign}))
@@ -227,10 +260,11 @@ def test_a_folder_inside_of_another_teams_comes_later():
 def test_nobody_takes_the_place_of_what_cannot_be_read():
     """While the file of a resource cannot be read, another document of its name is not used."""
     before, _ = build_index(read_files({"echo/a.yaml": FILES["a.yaml"]}))
-    [ref] = [ref for ref in before.resources if ref.kind == "RouteTable"]
+    [ref] = everything(before)
 
     index, _ = build_index(
-        read_files({"bravo/d.yaml": FILES["d.yaml"]}), last_good=before.resources, lost={ref}
+        read_files({"bravo/d.yaml": FILES["d.yaml"]}),
+        Past(good=everything(before), lost=frozenset({ref})),
     )
 
     assert 1 == index.route_tables["echo", "echo"].spec.weight

@@ -1,4 +1,4 @@
-"""From the routes of a virtual service to one flat list: who delegates to whom."""
+"""Which tables each route delegates to, and which tables anything leads to."""
 
 from __future__ import annotations
 
@@ -6,51 +6,21 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from translator.lower.findings import Findings
-from translator.lower.inheritance import PlacedMatch, Scope, resolve
-from translator.lower.options import UNSET, OptionsDraft
-from translator.lower.order import sort_by_path
+from translator.lower.findings import Findings, Place
 from translator.lower.selectors import expression_complaint, fulfils, has_labels
 from translator.lower.suggestions import similar_resource
 from translator.report import ResourceRef, rules
+from translator.reuse import changes, updated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from translator.ir import Action, Match
-    from translator.lower.findings import Finding, Place
+    from translator.lower.drafts import Drafts
+    from translator.lower.findings import Finding
     from translator.lower.tables import RouteDraft, TableDraft
-    from translator.report import Rule
     from translator.resources import Index, Key, Resource
     from translator.resources.delegation import DelegateAction, RouteTableSelector
     from translator.resources.specs import RouteTableSpec
-
-_MAX_DEPTH = 64
-_MAX_ROUTES = 500_000
-"""How many routes one virtual service may have."""
-_MAX_REPEATED = 500
-"""How many routes may be repeated below one table to which a virtual service delegates, because
-tables below it are reached again. Twenty small tables that each delegate twice to the next would
-make a million. Each such table has its own, so that nobody uses up what others need."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlatRoute:
-    """A route of a virtual service, wherever it was written."""
-
-    draft: RouteDraft
-    matches: tuple[PlacedMatch, ...]
-    action: Action | None
-    options: OptionsDraft = UNSET
-    via: tuple[RouteDraft, ...] = ()
-    """The routes that delegate to it, from the top."""
-    faults: tuple[str, ...] = ()
-    causes: tuple[ResourceRef, ...] = ()
-
-    @property
-    def plain_matches(self) -> tuple[Match, ...]:
-        """The matchers without their places."""
-        return tuple(placed.match for placed in self.matches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,56 +33,199 @@ class Targets:
     causes: tuple[ResourceRef, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
-class Delegation:
-    """The tables, and what delegates to them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableTargets:
+    """What all routes of one table, or virtual service, delegate to."""
+
+    table: TableDraft
+    targets: Mapping[str, Targets]
+    """By the label of the delegating route."""
+    found: tuple[Finding, ...]
+    asked: frozenset[Key]
+    """The tables that it names, whether they are there or not."""
+
+    def selects(self, tables: Iterable[Resource[RouteTableSpec]]) -> bool:
+        """Tell whether any of some tables is one that a selector wants."""
+        own = self.table.resource.ref.namespace
+        selectors = [
+            draft.delegate.selector
+            for draft in self.table.delegating
+            if draft.delegate is not None and draft.delegate.selector is not None
+        ]
+        return any(_wants(each, own, table) for each in selectors for table in tables)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delegations:
+    """Who delegates to whom, whether anything reaches them or not."""
+
+    by_table: Mapping[ResourceRef, TableTargets] = field(default_factory=dict)
+    """The tables and virtual services that delegate."""
+    reached: frozenset[Key] = frozenset()
+    """The tables that a virtual service leads to, also by way of invalid routes."""
+    delegators: Mapping[ResourceRef, Place] = field(default_factory=dict)
+    """For each table the first route that delegates to it."""
+    unreached: Mapping[Key, Finding] = field(default_factory=dict)
+    """The tables that no virtual service leads to."""
+
+    @property
+    def found(self) -> Iterator[Finding]:
+        """What is wrong with delegations, and what leads to nowhere."""
+        for targets in self.by_table.values():
+            yield from targets.found
+        yield from self.unreached.values()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What there was before."""
 
     index: Index
-    tables: Mapping[Key, TableDraft]
-    found: list[Finding] = field(default_factory=list)
-    targets: dict[tuple[ResourceRef, str], Targets] = field(default_factory=dict)
-    """By table and label of the delegating route."""
-    outside: set[Place] = field(default_factory=set)
-    """The matchers that leave their parent and were reported."""
+    drafts: Drafts
+    delegations: Delegations
 
-    def find_targets(self, drafts: Iterable[TableDraft]) -> None:
-        """Find the tables to which all routes delegate, whether anything reaches them or not."""
-        for table in drafts:
-            for draft in table.routes:
-                if draft.delegate is not None:
-                    findings = Findings(table.resource, draft.label, self.found)
-                    self.targets[draft.owner, draft.label] = self._targets(
-                        draft.delegate, draft.place.at("delegateAction"), findings
-                    )
 
-    def reached_from(self, drafts: Iterable[TableDraft]) -> set[Key]:
-        """Follow all delegations, also those of invalid routes."""
-        reached: set[Key] = set()
-        todo = list(drafts)
-        while todo:
-            table = todo.pop()
-            for draft in table.routes:
-                targets = self.targets.get((draft.owner, draft.label), Targets())
-                for key in (key for group in targets.groups for key in group):
-                    if key not in reached:
-                        reached.add(key)
-                        todo.append(self.tables[key])
-        return reached
+def find_delegations(index: Index, drafts: Drafts, before: Known) -> Delegations:
+    """
+    Find out who delegates to whom.
 
-    def delegators(self, drafts: Iterable[TableDraft]) -> dict[ResourceRef, Place]:
-        """Find for each table the first route that delegates to it."""
-        first: dict[ResourceRef, Place] = {}
-        for table in drafts:
-            for draft in table.routes:
-                targets = self.targets.get((draft.owner, draft.label), Targets())
-                for key in (key for group in targets.groups for key in group):
-                    place = draft.place.at("delegateAction")
-                    first.setdefault(self.tables[key].resource.ref, place)
-        return first
+    Args:
+        index: The resources.
+        drafts: The tables, lowered.
+        before: What there was before. Only what may be other than it was is looked at again; the
+            result does not depend on it.
+    """
+    known, old = before.drafts, before.delegations
+    finder = _Finder(index, drafts)
+    by_table = updated(
+        old.by_table,
+        {ref: finder.targets_of(ref) for ref in _concerned(index, drafts, before)},
+    )
+    reached, delegators = old.reached, old.delegators
+    if by_table is not old.by_table:
+        reached = frozenset(_reached(by_table, drafts))
+        delegators = _delegators(by_table, drafts)
+    unreached: dict[Key, Finding] = {}
+    # While something that might lead there cannot be read, nothing is reported.
+    if not drafts.vague and not any(
+        ref.kind in {"VirtualService", "RouteTable"} for ref in index.broken
+    ):
+        unreached = {
+            key: old.unreached[key]
+            if key in old.unreached and known.tables[key] is drafts.tables[key]
+            else _unreached(drafts.tables[key])
+            for key in sorted(drafts.tables.keys() - reached)
+        }
+    return Delegations(
+        by_table=by_table, reached=reached, delegators=delegators, unreached=unreached
+    )
 
-    def flatten(self, host: TableDraft) -> list[FlatRoute]:
-        """Flatten the routes of a virtual service, depth first and in order."""
-        return _Walk(self).routes(host, Scope())
+
+def _concerned(index: Index, drafts: Drafts, before: Known) -> Iterator[ResourceRef]:
+    """Find the tables whose targets may be other than they were."""
+    earlier, known, old = before.index, before.drafts, before.delegations
+    concerned = {
+        ResourceRef(kind, *key)
+        for kind, new, former in (
+            ("RouteTable", drafts.tables, known.tables),
+            ("VirtualService", drafts.services, known.services),
+        )
+        for key in changes(new, former)
+        if any(key in each and each[key].delegating for each in (new, former))
+    }
+    moved: dict[Key, list[Resource[RouteTableSpec]]] = {
+        ref.key: [] for ref in index.broken ^ earlier.broken if ref.kind == "RouteTable"
+    }
+    for key in changes(index.route_tables, earlier.route_tables):
+        there, was = index.route_tables.get(key), earlier.route_tables.get(key)
+        if there is None or was is None or _head(there) != _head(was):
+            moved[key] = [each for each in (there, was) if each is not None]
+    if moved:
+        heads = [head for those in moved.values() for head in those]
+        for ref, targets in old.by_table.items():
+            # What is wrong with a delegation may also be told with the names of other tables.
+            if targets.found or not targets.asked.isdisjoint(moved) or targets.selects(heads):
+                concerned.add(ref)
+    yield from sorted(concerned)
+
+
+def _head(table: Resource[RouteTableSpec]) -> tuple[object, ...]:
+    """Return what decides who delegates to a table, and in which order."""
+    return dict(table.labels), table.spec.weight
+
+
+def _reached(by_table: Mapping[ResourceRef, TableTargets], drafts: Drafts) -> set[Key]:
+    reached: set[Key] = set()
+    todo = [ref for ref in by_table if ref.kind == "VirtualService"]
+    while todo:
+        for key, _ in _links(by_table, todo.pop()):
+            if key not in reached:
+                reached.add(key)
+                todo.append(drafts.tables[key].resource.ref)
+    return reached
+
+
+def _delegators(
+    by_table: Mapping[ResourceRef, TableTargets], drafts: Drafts
+) -> dict[ResourceRef, Place]:
+    first: dict[ResourceRef, Place] = {}
+    for ref in sorted(by_table, reverse=True, key=lambda ref: ref.kind == "VirtualService"):
+        for key, draft in _links(by_table, ref):
+            table = drafts.tables[key].resource.ref
+            if table not in first:
+                first[table] = draft.place.at("delegateAction")
+    return first
+
+
+def _links(
+    by_table: Mapping[ResourceRef, TableTargets], ref: ResourceRef
+) -> Iterator[tuple[Key, RouteDraft]]:
+    targets = by_table.get(ref)
+    for draft in targets.table.delegating if targets is not None else ():
+        for group in by_table[ref].targets[draft.label].groups:
+            for key in group:
+                yield key, draft
+
+
+def _unreached(table: TableDraft) -> Finding:
+    findings = Findings(table.resource)
+    findings.add(
+        rules.UNREACHED_ROUTE_TABLE,
+        Place(table.resource, ("metadata", "name")),
+        "no virtual service leads to this route table",
+        help="delegate to it by 'ref', or give it labels that a selector wants",
+        effect="none of its routes is served",
+    )
+    return findings.found[0]
+
+
+class _Finder:
+    """Finds the tables to which routes delegate."""
+
+    def __init__(self, index: Index, drafts: Drafts) -> None:
+        self._index = index
+        self._drafts = drafts
+        self._asked: set[Key] = set()
+
+    def targets_of(self, ref: ResourceRef) -> TableTargets | None:
+        """Find what the routes of a table delegate to; None if none does."""
+        table = self._drafts.table(ref)
+        if table is None or not table.delegating:
+            return None
+        self._asked = set()
+        found: list[Finding] = []
+        targets = {
+            draft.label: self._targets(
+                draft.delegate,
+                draft.place.at("delegateAction"),
+                Findings(table.resource, draft.label, found),
+            )
+            for draft in table.delegating
+            if draft.delegate is not None
+        }
+        return TableTargets(
+            table=table, targets=targets, found=tuple(found), asked=frozenset(self._asked)
+        )
 
     def _targets(self, spec: DelegateAction, place: Place, findings: Findings) -> Targets:
         if spec.selector is not None:
@@ -130,17 +243,18 @@ class Delegation:
         nothing is found then.
         """
         key = (namespace or findings.resource.ref.namespace, name)
-        if key in self.tables:
+        self._asked.add(key)
+        if key in self._drafts.tables:
             return Targets(groups=((key,),))
         ref = ResourceRef("RouteTable", *key)
-        if ref in self.index.broken:
+        if ref in self._index.broken:
             # The table has a finding of its own.
             return Targets(faults=(rules.INVALID_ROUTE_TABLE.code,), causes=(ref,))
         code = findings.add(
             rules.UNKNOWN_ROUTE_TABLE,
             place.at("name"),
             f"route table '{'/'.join(key)}' does not exist",
-            help=similar_resource(ref, self.index),
+            help=similar_resource(ref, self._index),
         )
         return Targets(faults=(code,))
 
@@ -155,175 +269,33 @@ class Delegation:
             if complaint:
                 where = place.at("expressions", index)
                 return Targets(faults=(findings.add(rules.BAD_SELECTOR, where, complaint),))
+        own = findings.resource.ref.namespace
         selected = [
-            (table.spec.weight, (table.ref.namespace, table.ref.name))
-            for table in self._in_namespaces(selector, findings.resource.ref.namespace)
-            if has_labels(table.labels, selector.labels)
-            and fulfils(table.labels, selector.expressions)
+            (table.spec.weight, key)
+            for key, table in self._index.route_tables.items()
+            if _wants(selector, own, table)
         ]
         if not selected:
             findings.add(
                 rules.EMPTY_SELECTION,
                 place,
                 "no route table matches the selector",
-                help=_looked_in(selector, findings.resource.ref.namespace),
+                help=_looked_in(selector, own),
             )
         # The tables are sorted, and sorting by weight keeps their order within a group.
         selected.sort(key=lambda item: item[0])
         groups = groupby(selected, key=lambda item: item[0])
         return Targets(groups=tuple(tuple(key for _, key in group) for _, group in groups))
 
-    def _in_namespaces(
-        self, selector: RouteTableSelector, own: str
-    ) -> Iterable[Resource[RouteTableSpec]]:
-        if "*" in selector.namespaces:
-            return self.index.route_tables.values()
-        by_namespace = self.index.route_tables_by_namespace
-        namespaces = sorted(set(selector.namespaces)) or [own]
-        return [table for namespace in namespaces for table in by_namespace.get(namespace, ())]
 
-
-@dataclass(slots=True)
-class _Walk:
-    """The way through the tables of one virtual service."""
-
-    delegation: Delegation
-    count: int = 0
-    """How many routes the tables entered so far hold; an empty one counts as one."""
-    entered: set[Key] = field(default_factory=set)
-    """The tables entered below the one to which the virtual service delegates."""
-    repeated: int = 0
-    """How many routes were met again there."""
-    reported: set[tuple[ResourceRef, str, Rule]] = field(default_factory=set)
-    """What was said of which routes already."""
-
-    def routes(self, table: TableDraft, scope: Scope) -> list[FlatRoute]:
-        flat: list[FlatRoute] = []
-        for draft in table.routes:
-            matches, outside = resolve(
-                draft, scope, table, self.delegation.found, self.delegation.outside
-            )
-            faults = tuple(sorted({*draft.faults, *outside}))
-            if draft.delegate is None:
-                flat.append(
-                    FlatRoute(
-                        draft=draft,
-                        matches=matches,
-                        action=draft.action,
-                        options=draft.options.below(scope.options),
-                        via=scope.routes,
-                        faults=faults,
-                        causes=draft.causes,
-                    )
-                )
-            elif faults:
-                flat.append(_marker(draft, matches, scope, faults))
-            else:
-                flat += self._below(table, draft, matches, scope)
-        return flat
-
-    def _below(
-        self,
-        table: TableDraft,
-        draft: RouteDraft,
-        matches: tuple[PlacedMatch, ...],
-        scope: Scope,
-    ) -> list[FlatRoute]:
-        targets = self.delegation.targets[draft.owner, draft.label]
-        if targets.faults:
-            return [_marker(draft, matches, scope, targets.faults, targets.causes)]
-        if scope.tables and self.repeated > _MAX_REPEATED:
-            return [_marker(draft, matches, scope, (self._report_repeats(table, draft),))]
-        flat: list[FlatRoute] = []
-        faults: set[str] = set()
-        for group in targets.groups:
-            merged: list[FlatRoute] = []
-            for key in group:
-                if not scope.tables:
-                    self.entered, self.repeated = set(), 0
-                fault = self._refuse(table, draft, scope, key)
-                if fault:
-                    faults.add(fault)
-                    continue
-                child = self.delegation.tables[key]
-                self.count += len(child.routes) or 1
-                self.entered.add(key)
-                merged += self.routes(child, scope.below(draft, matches[0], key))
-            flat += merged if len(group) == 1 else sort_by_path(merged, _plain_matches)
-        if faults:
-            # Last, because it stands for all of the prefix that the other tables leave.
-            flat.append(_marker(draft, matches, scope, tuple(sorted(faults))))
-        return flat
-
-    def _refuse(self, table: TableDraft, draft: RouteDraft, scope: Scope, key: Key) -> str:
-        """Report why a table cannot be entered, and return the code; empty if it can be."""
-        if key in self.entered:
-            self.repeated += len(self.delegation.tables[key].routes) or 1
-            if self.repeated > _MAX_REPEATED:
-                return self._report_repeats(table, draft)
-        if key in scope.tables:
-            return self._report_cycle(table, draft, scope, key)
-        if len(scope.tables) >= _MAX_DEPTH:
-            message = f"more than {_MAX_DEPTH} tables delegate one to the next"
-            return self._report(table, draft, rules.BAD_DELEGATION, message)
-        if self.count + len(self.delegation.tables[key].routes) > _MAX_ROUTES:
-            message = f"a virtual service has more than {_MAX_ROUTES} routes after delegation"
-            return self._report(table, draft, rules.BAD_DELEGATION, message)
-        return ""
-
-    def _report_repeats(self, table: TableDraft, draft: RouteDraft) -> str:
-        message = f"the tables below repeat more than {_MAX_REPEATED} routes"
-        hint = "delegate to each table once, and let its routes match more"
-        return self._report(table, draft, rules.BAD_DELEGATION, message, hint)
-
-    def _report_cycle(self, table: TableDraft, draft: RouteDraft, scope: Scope, key: Key) -> str:
-        start = scope.tables.index(key)
-        cycle = [*scope.tables[start:], key]
-        links = zip(scope.tables[start:], scope.routes[start:], strict=True)
-        message = f"delegation cycle: {' -> '.join('/'.join(each) for each in cycle)}"
-        hint = "let one of these tables not delegate to the next"
-        return self._report(table, draft, rules.DELEGATION_CYCLE, message, hint, links)
-
-    def _report(
-        self,
-        table: TableDraft,
-        draft: RouteDraft,
-        rule: Rule,
-        message: str,
-        hint: str = "",
-        links: Iterable[tuple[Key, RouteDraft]] = (),
-    ) -> str:
-        """Report once why a route cannot delegate, however often it is met."""
-        if (draft.owner, draft.label, rule) not in self.reported:
-            self.reported.add((draft.owner, draft.label, rule))
-            Findings(table.resource, draft.label, self.delegation.found).add(
-                rule,
-                draft.place.at("delegateAction"),
-                message,
-                help=hint,
-                related=tuple(
-                    (f"'{'/'.join(key)}' is entered here", link.place.at("delegateAction").value)
-                    for key, link in links
-                ),
-            )
-        return rule.code
-
-
-def _marker(
-    draft: RouteDraft,
-    matches: tuple[PlacedMatch, ...],
-    scope: Scope,
-    faults: tuple[str, ...],
-    causes: tuple[ResourceRef, ...] = (),
-) -> FlatRoute:
-    """Stand for all that is below a route whose delegation fails."""
-    return FlatRoute(
-        draft=draft, matches=matches, action=None, via=scope.routes, faults=faults, causes=causes
+def _wants(selector: RouteTableSelector, own: str, table: Resource[RouteTableSpec]) -> bool:
+    """Tell whether a selector, written in some namespace, wants a table."""
+    namespaces = selector.namespaces or (own,)
+    return (
+        ("*" in namespaces or table.ref.namespace in namespaces)
+        and has_labels(table.labels, selector.labels)
+        and fulfils(table.labels, selector.expressions)
     )
-
-
-def _plain_matches(route: FlatRoute) -> tuple[Match, ...]:
-    return route.plain_matches
 
 
 def _looked_in(selector: RouteTableSelector, own: str) -> str:

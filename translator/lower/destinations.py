@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from translator.ir import Cluster, Labels
     from translator.lower.findings import Finding
-    from translator.resources import Index, Key
+    from translator.resources import Index, Key, Resource, UpstreamGroupSpec
     from translator.resources.base import Ref
     from translator.resources.destination import Destination, WeightedDestination
 
@@ -59,38 +59,56 @@ class _Member:
     subsets: tuple[SubsetUse, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupDraft:
+    """One upstream group, lowered; it is expanded where a route refers to it."""
+
+    resource: Resource[UpstreamGroupSpec]
+    target: Target
+    found: tuple[Finding, ...]
+    subsets: tuple[SubsetUse, ...]
+    """The subsets that it uses."""
+    asked: frozenset[ResourceRef]
+    """What it refers to."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Destinations:
-    """Looks up what routes refer to."""
+    """Looks up what routes refer to, and notes what was asked for."""
 
     index: Index
     clusters: Mapping[Key, Cluster]
     """The valid upstreams."""
-    groups: dict[Key, Target] = field(default_factory=dict)
-    found: list[Finding] = field(default_factory=list)
-    """The findings on the groups."""
-    subsets: list[SubsetUse] = field(default_factory=list)
-    """The subsets that the groups use."""
+    groups: Mapping[Key, GroupDraft] = field(default_factory=dict)
+    asked: set[ResourceRef] = field(default_factory=set)
+    """What was looked up, whether it is there or not."""
 
-    def lower_groups(self) -> None:
-        """Lower all upstream groups; each is expanded where a route refers to it."""
-        for key, resource in self.index.upstream_groups.items():
-            findings = Findings(resource, found=self.found)
-            place = Place(resource, ("spec", "destinations"))
-            target = self.split(resource.spec.destinations, place, findings)
-            self.subsets += target.subsets
-            causes = target.causes
-            if target.faults or _has_faults(target.action):
-                causes = tuple(dict.fromkeys((resource.ref, *causes)))
-            self.groups[key] = Target(action=target.action, faults=target.faults, causes=causes)
+    def lower_group(self, resource: Resource[UpstreamGroupSpec]) -> GroupDraft:
+        """Lower an upstream group."""
+        findings = Findings(resource)
+        self.asked = set()
+        target = self.split(
+            resource.spec.destinations, Place(resource, ("spec", "destinations")), findings
+        )
+        causes = target.causes
+        if target.faults or _has_faults(target.action):
+            causes = tuple(dict.fromkeys((resource.ref, *causes)))
+        return GroupDraft(
+            resource=resource,
+            target=Target(action=target.action, faults=target.faults, causes=causes),
+            found=tuple(findings.found),
+            subsets=target.subsets,
+            asked=frozenset(self.asked),
+        )
 
     def group(self, ref: Ref, place: Place, findings: Findings) -> Target:
         """Look up an upstream group."""
         namespace = ref.namespace or findings.resource.ref.namespace
-        known = self.groups.get((namespace, ref.name))
-        if known is not None:
-            return known
         target = ResourceRef("UpstreamGroup", namespace, ref.name)
+        self.asked.add(target)
+        known = self.groups.get(target.key)
+        if known is not None:
+            return known.target
         if target in self.index.broken:
             return Target(action=None, faults=(rules.INVALID_UPSTREAM.code,), causes=(target,))
         code = findings.add(
@@ -160,6 +178,8 @@ class Destinations:
         values = spec.subset.values if spec.subset is not None else {}
         labels = tuple(sorted(values.items()))
         destination = ir.Destination(cluster=names.cluster(*key), subset=labels)
+        ref = ResourceRef("Upstream", namespace, name)
+        self.asked.add(ref)
         cluster = self.clusters.get(key)
         if cluster is not None:
             where = place.at("subset", "values")
@@ -168,7 +188,6 @@ class Destinations:
                 return _Member(destination=destination, faults=codes)
             use = SubsetUse(place=where, upstream=key, labels=labels)
             return _Member(destination=destination, subsets=(use,))
-        ref = ResourceRef("Upstream", namespace, name)
         if key in self.index.upstreams or ref in self.index.broken:
             # The upstream has a finding of its own.
             code = rules.INVALID_UPSTREAM.code

@@ -13,17 +13,33 @@ from typing import TYPE_CHECKING
 from translator.ir import Endpoint
 from translator.lower.addresses import canonical_ip, is_ip
 from translator.lower.findings import Findings, Place
-from translator.report import quote, rules
+from translator.report import ResourceRef, quote, rules
+from translator.reuse import changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from translator.ir import Labels
     from translator.lower.findings import Finding, Path
-    from translator.resources import Index, Resource
-    from translator.resources.core import ServicePort, SlicePort, TargetRef
+    from translator.resources import Index, Key, Resource
+    from translator.resources.core import (
+        Endpoints,
+        EndpointSlice,
+        ServicePort,
+        SlicePort,
+        TargetRef,
+    )
 
 _IP_FAMILIES = ("IPv4", "IPv6")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The endpoints of one port of a Service."""
+
+    endpoints: tuple[Endpoint, ...]
+    pods: frozenset[Key]
+    """The Pods that were asked for, by name or by address, whether they are there or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,58 +48,57 @@ class KubernetesEndpoints:
 
     index: Index
     """Where Services, Pods and the rest are."""
-    found: dict[tuple[object, ...], tuple[Endpoint, ...]] = field(default_factory=dict)
+    found: dict[tuple[object, ...], Found] = field(default_factory=dict)
     """What was found already: several upstreams may lead to one Service."""
 
-    def known(self, namespace: str, service: str) -> bool:
+    def known(self, service: Key) -> bool:
         """Tell whether anything says which endpoints a Service has."""
-        key = (namespace, service)
-        return bool(self.index.endpoint_slices.get(key)) or key in self.index.endpoints
+        return bool(self.index.endpoint_slices.get(service)) or service in self.index.endpoints
 
     def of_service(
         self,
-        namespace: str,
-        service: str,
+        service: Key,
         port: ServicePort,
         *,
         selector: Mapping[str, str],
         keys: Iterable[str],
-    ) -> tuple[Endpoint, ...]:
+    ) -> Found:
         """
         Find the endpoints of one port of a Service.
 
         Args:
-            namespace: The namespace of the Service.
-            service: Its name.
+            service: The namespace and name of the Service.
             port: The port.
             selector: Labels that a Pod must have.
             keys: Labels that each endpoint is to have, if only with an empty value.
         """
         wanted, every = tuple(sorted(selector.items())), tuple(keys)
-        query = (namespace, service, port.name, wanted, every)
+        query = (service, port.name, wanted, every)
         if query not in self.found:
-            self.found[query] = self._search(namespace, service, port, wanted, every)
+            self.found[query] = self._search(service, port, wanted, every)
         return self.found[query]
 
     def _search(
-        self, namespace: str, service: str, port: ServicePort, wanted: Labels, keys: tuple[str, ...]
-    ) -> tuple[Endpoint, ...]:
+        self, service: Key, port: ServicePort, wanted: Labels, keys: tuple[str, ...]
+    ) -> Found:
         empty = dict.fromkeys(keys, "")
         found: set[Endpoint] = set()
-        for address, number, target in self._addresses(namespace, service, port):
+        pods: set[Key] = set()
+        for address, number, target in self._addresses(service, port):
             if not is_ip(address):
                 continue
-            labels = self._labels(namespace, address, target)
+            labels = self._labels(service[0], address, target, pods)
             if all(labels.get(key) == value for key, value in wanted):
                 labelled: Labels = tuple(sorted((empty | dict(labels)).items()))
                 found.add(Endpoint(address=canonical_ip(address), port=number, labels=labelled))
-        return tuple(sorted(found, key=lambda it: (it.address, it.port, it.labels)))
+        ordered = tuple(sorted(found, key=lambda it: (it.address, it.port, it.labels)))
+        return Found(endpoints=ordered, pods=frozenset(pods))
 
     def _addresses(
-        self, namespace: str, service: str, port: ServicePort
+        self, service: Key, port: ServicePort
     ) -> Iterator[tuple[str, int, TargetRef | None]]:
         """Yield addresses that are ready, with the port and what is behind them."""
-        slices = self.index.endpoint_slices.get((namespace, service), ())
+        slices = self.index.endpoint_slices.get(service, ())
         for piece in slices:
             number = _port_number(piece.spec.ports, port.name)
             if number is None or piece.spec.address_type not in _IP_FAMILIES:
@@ -92,42 +107,66 @@ class KubernetesEndpoints:
                 if endpoint.conditions.ready is not False and endpoint.addresses:
                     # The addresses of one endpoint are fungible (Kubernetes API reference).
                     yield endpoint.addresses[0], number, endpoint.target_ref
-        if slices or (namespace, service) not in self.index.endpoints:
+        if slices or service not in self.index.endpoints:
             return
-        for subset in self.index.endpoints[namespace, service].spec.subsets:
+        for subset in self.index.endpoints[service].spec.subsets:
             number = _port_number(subset.ports, port.name)
             if number is not None:
                 for entry in subset.addresses:
                     yield entry.ip, number, entry.target_ref
 
-    def _labels(self, namespace: str, address: str, target: TargetRef | None) -> Mapping[str, str]:
+    def _labels(
+        self, namespace: str, address: str, target: TargetRef | None, asked: set[Key]
+    ) -> Mapping[str, str]:
         if target is not None and target.kind in {"Pod", ""} and target.name:
-            pod = self.index.pods.get((target.namespace or namespace, target.name))
-            return pod.labels if pod is not None else {}
-        pod = self.index.pods_by_ip.get((namespace, address))
+            key = (target.namespace or namespace, target.name)
+            pod = self.index.pods.get(key)
+        else:
+            key = (namespace, address)
+            pod = self.index.pods_by_ip.get(key)
+        asked.add(key)
         return pod.labels if pod is not None else {}
 
 
-def check_addresses(index: Index) -> list[Finding]:
+def check_addresses(
+    index: Index, before: tuple[Index, Mapping[ResourceRef, tuple[Finding, ...]]]
+) -> Mapping[ResourceRef, tuple[Finding, ...]]:
     """
-    Report addresses that are none.
+    Report addresses that are none, by the object that has them.
 
     Envoy refuses a response for one of them, and with it the endpoints of everybody else.
+
+    Args:
+        index: The resources.
+        before: An earlier index, and what was reported for it.
     """
-    found: list[Finding] = []
-    for pieces in index.endpoint_slices.values():
-        for piece in pieces:
-            if piece.spec.address_type in _IP_FAMILIES:
-                for number, endpoint in enumerate(piece.spec.endpoints):
-                    if endpoint.addresses:
-                        path = ("endpoints", number, "addresses", 0)
-                        _check(piece, endpoint.addresses[0], path, found)
-    for resource in index.endpoints.values():
-        for number, subset in enumerate(resource.spec.subsets):
-            for place, entry in enumerate(subset.addresses):
-                where = ("subsets", number, "addresses", place, "ip")
-                _check(resource, entry.ip, where, found)
-    return found
+    earlier, reported = before
+    after = dict(reported)
+    for kind, check in (("EndpointSlice", _check_slice), ("Endpoints", _check_endpoints)):
+        now = index.kinds.get(kind, {})
+        for key in changes(now, earlier.kinds.get(kind, {})):
+            found: list[Finding] = []
+            if (resource := now.get(key)) is not None:
+                check(resource, found)
+            after.pop(ref := ResourceRef(kind, *key), None)
+            if found:
+                after[ref] = tuple(found)
+    return after
+
+
+def _check_slice(piece: Resource[EndpointSlice], found: list[Finding]) -> None:
+    if piece.spec.address_type in _IP_FAMILIES:
+        for number, endpoint in enumerate(piece.spec.endpoints):
+            if endpoint.addresses:
+                path = ("endpoints", number, "addresses", 0)
+                _check(piece, endpoint.addresses[0], path, found)
+
+
+def _check_endpoints(resource: Resource[Endpoints], found: list[Finding]) -> None:
+    for number, subset in enumerate(resource.spec.subsets):
+        for place, entry in enumerate(subset.addresses):
+            where = ("subsets", number, "addresses", place, "ip")
+            _check(resource, entry.ip, where, found)
 
 
 def _check(resource: Resource[object], address: str, path: Path, found: list[Finding]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from translator.lower.incumbents import Incumbents
     from translator.lower.virtual_hosts import HostDraft
     from translator.resources import Index, Key, Resource
-    from translator.resources.specs import GatewaySpec, HttpGateway
+    from translator.resources.specs import GatewaySpec, HttpGateway, VirtualServiceSpec
 
 _DEFAULT_PROXY = "gateway-proxy"
 _DEFAULT_ADDRESS = "::"
@@ -124,27 +124,46 @@ def _shared(address: str) -> str:
 
 
 def report_unattached(
-    index: Index, gateways: Iterable[GatewayDraft], found: list[Finding]
-) -> set[Key]:
+    index: Index,
+    gateways: Iterable[GatewayDraft],
+    before: tuple[Index, Mapping[Key, Finding]],
+) -> tuple[set[Key], Mapping[Key, Finding]]:
     """
     Warn of virtual services that no gateway serves.
 
+    Args:
+        index: The resources.
+        gateways: The valid gateways.
+        before: An earlier index, and the warnings then.
+
     Returns:
-        The others. While a gateway is invalid nothing is reported, since that one may be theirs.
+        The virtual services that are served, and the warnings of the others. While a gateway is
+        invalid nothing is reported, since that one may be theirs.
     """
     valid = list(gateways)
     attached = {key for gateway in valid for key in gateway.hosts}
     all_valid = len([gateway for gateway in valid if gateway.resource]) == len(index.gateways)
-    if all_valid and not any(ref.kind == "Gateway" for ref in index.broken):
-        for key, resource in index.virtual_services.items():
-            if key not in attached:
-                Findings(resource, found=found).add(
-                    rules.UNATTACHED_VIRTUAL_SERVICE,
-                    Place(resource, ("metadata", "name")),
-                    "no gateway serves this virtual service",
-                    help="name it in a Gateway's 'httpGateway', or give it labels that one selects",
-                )
-    return attached
+    if not all_valid or any(ref.kind == "Gateway" for ref in index.broken):
+        return attached, {}
+    earlier, known = before
+    return attached, {
+        key: known[key]
+        if key in known and earlier.virtual_services.get(key) is resource
+        else _unattached(resource)
+        for key, resource in index.virtual_services.items()
+        if key not in attached
+    }
+
+
+def _unattached(resource: Resource[VirtualServiceSpec]) -> Finding:
+    findings = Findings(resource)
+    findings.add(
+        rules.UNATTACHED_VIRTUAL_SERVICE,
+        Place(resource, ("metadata", "name")),
+        "no gateway serves this virtual service",
+        help="name it in a Gateway's 'httpGateway', or give it labels that one selects",
+    )
+    return findings.found[0]
 
 
 def _gateway(

@@ -1,70 +1,72 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
 from translator import ir
-from translator.lower import names
-from translator.lower.delegation import Delegation
-from translator.lower.destinations import Destinations
-from translator.lower.findings import Findings, Place, Victim
+from translator.lower import delegation, drafts, hosts, subsets
+from translator.lower.delegation import Delegations, find_delegations
+from translator.lower.drafts import Drafts, lower_drafts
 from translator.lower.gateways import lower_gateways, lower_listeners, report_unattached
+from translator.lower.hosts import Affected, Host, lower_hosts
 from translator.lower.incumbents import NOBODY, Incumbents
-from translator.lower.shadows import find_shadows
-from translator.lower.subsets import check_subsets
-from translator.lower.tables import lower_table, without_own_routes
-from translator.lower.upstreams import lower_upstreams
-from translator.lower.virtual_hosts import HostDraft, expand, own_domains
-from translator.report import rules
+from translator.lower.subsets import SubsetCheck, check_subsets
+from translator.lower.upstreams import Upstreams, lower_former, lower_upstreams
+from translator.resources import EMPTY
+from translator.reuse import same, same_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from translator.lower.delegation import FlatRoute
-    from translator.lower.findings import Blame, Finding
-    from translator.lower.gateways import GatewayDraft
-    from translator.lower.tables import TableDraft
-    from translator.lower.upstreams import Upstreams
+    from translator.lower.findings import Blame, Finding, Place, Victim
+    from translator.lower.gateways import GatewayDraft, ListenerDraft
     from translator.report import ResourceRef
     from translator.resources import Index, Key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Affected:
-    """A route, or a whole resource, that is invalid because of another resource."""
-
-    resource: ResourceRef
-    """Who suffers."""
-    route: str
-    """The name or place of the route; empty for the whole resource."""
-    cause: ResourceRef
-    """Who holds the mistake."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lowered:
-    """What some resources mean."""
+    """What some resources mean, stage by stage; none of it changes."""
 
-    proxies: tuple[ir.Proxy, ...]
+    index: Index = EMPTY
+    upstreams: Upstreams = field(default_factory=Upstreams)
+    drafts: Drafts = field(default_factory=Drafts)
+    subsets: SubsetCheck = field(default_factory=SubsetCheck)
+    delegations: Delegations = field(default_factory=Delegations)
+    hosts: Mapping[Key, Host] = field(default_factory=dict)
+    """By virtual service."""
+    unattached: Mapping[Key, Finding] = field(default_factory=dict)
+    """The virtual services that no gateway serves."""
+    proxies: tuple[ir.Proxy, ...] = ()
     """Sorted by name; their routes may be invalid."""
-    former: tuple[tuple[ir.Cluster, ...], tuple[ir.LoadAssignment, ...]]
+    former: tuple[tuple[ir.Cluster, ...], tuple[ir.LoadAssignment, ...]] = ((), ())
     """Upstreams that are gone or invalid, from when they were good last, with endpoints as they
     are now. No route leads to them; one that is held or kept may need them."""
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...] = ()
     """Every mistake, once, sorted by place."""
-    victims: Mapping[Blame, tuple[Victim, ...]]
+    victims: Mapping[Blame, tuple[Victim, ...]] = field(default_factory=dict)
     """The invalid routes by what is to blame."""
-    rejected: frozenset[ResourceRef]
+    rejected: frozenset[ResourceRef] = frozenset()
     """Gateways that open nothing and virtual services without a domain, by a mistake of theirs."""
-    labels: Mapping[ResourceRef, tuple[str, ...]]
-    """The labels of the routes of each table, by which they can be blamed."""
-    delegators: Mapping[ResourceRef, Place]
-    """For each table the first route that delegates to it."""
-    affected: tuple[Affected, ...]
+    affected: tuple[Affected, ...] = ()
     """Sorted."""
 
+    @property
+    def delegators(self) -> Mapping[ResourceRef, Place]:
+        """For each table the first route that delegates to it."""
+        return self.delegations.delegators
 
-def lower(index: Index, incumbents: Incumbents = NOBODY) -> Lowered:
+    def labels(self, ref: ResourceRef) -> tuple[str, ...]:
+        """Return the labels of the routes of a table, by which they can be blamed."""
+        table = self.drafts.table(ref)
+        return table.labels if table is not None else ()
+
+
+NOTHING: Final = Lowered()
+
+
+def lower(index: Index, incumbents: Incumbents = NOBODY, before: Lowered = NOTHING) -> Lowered:
     """
     Lower resources to what each proxy is to do.
 
@@ -74,121 +76,129 @@ def lower(index: Index, incumbents: Incumbents = NOBODY) -> Lowered:
     Args:
         index: The resources.
         incumbents: Who had what only one can have, so that no newcomer takes it away.
+        before: What other resources meant. What has not changed since is used again; the result
+            does not depend on it.
     """
     found: list[Finding] = []
-    upstreams = lower_upstreams(index)
-    destinations = Destinations(index=index, clusters=upstreams.clusters)
-    destinations.lower_groups()
-    tables = {
-        key: lower_table(resource, resource.spec.routes, Place(resource, _TABLE), destinations)
-        for key, resource in index.route_tables.items()
-    }
-    services = {
-        key: lower_table(
-            resource,
-            resource.spec.virtual_host.routes if resource.spec.virtual_host is not None else (),
-            Place(resource, _VIRTUAL_SERVICE),
-            destinations,
-        )
-        for key, resource in index.virtual_services.items()
-    }
-    for ref in index.stale:
-        for drafts in (tables, services):
-            if (key := (ref.namespace, ref.name)) in drafts and drafts[key].resource.ref == ref:
-                drafts[key] = without_own_routes(drafts[key])
-    delegation = Delegation(index=index, tables=tables)
-    delegation.find_targets([*services.values(), *tables.values()])
-    flat = {key: delegation.flatten(table) for key, table in services.items()}
-    hosts: dict[Key, HostDraft] = {}
-    shadowed: set[Place] = set()
-    for key, resource in index.virtual_services.items():
-        entries = expand(flat[key])
-        found += find_shadows(entries, shadowed)
-        hosts[key] = HostDraft(
-            resource=resource,
-            domains=own_domains(resource, found),
-            routes=tuple(entry.route for entry in entries),
-        )
-    gateways = lower_gateways(index, incumbents, found)
-    attached = report_unattached(index, gateways, found)
-    listeners = lower_listeners(gateways, hosts, incumbents, found)
-    _report_unreached(tables, services, delegation, index, found)
-    subsets = [*destinations.subsets]
-    for table in (*tables.values(), *services.values()):
-        found += table.found
-        subsets += (use for route in table.routes for use in route.subsets)
-    found += [*upstreams.found, *destinations.found, *delegation.found]
-    found += check_subsets(subsets, upstreams.clusters, upstreams.endpoints)
-    invalid = [route for key in services if key in attached for route in flat[key] if _bad(route)]
-    return Lowered(
-        proxies=tuple(
-            _proxy(
-                name,
-                tuple(draft.listener for draft in drafts),
-                tuple(draft.routes for draft in drafts),
-                upstreams,
-            )
-            for name, drafts in listeners.items()
-        ),
-        former=_former(index),
-        findings=_distinct(found, index),
-        victims=_victims(invalid),
-        rejected=_rejected(index, gateways, hosts),
-        labels={
-            table.resource.ref: tuple(route.label for route in table.routes)
-            for table in (*tables.values(), *services.values())
-        },
-        delegators=delegation.delegators((*services.values(), *tables.values())),
-        affected=_affected(flat.values(), upstreams),
+    upstreams = lower_upstreams(index, (before.index, before.upstreams))
+    tables = lower_drafts(
+        index,
+        upstreams,
+        drafts.Known(index=before.index, upstreams=before.upstreams, drafts=before.drafts),
     )
-
-
-_TABLE = ("spec", "routes")
-_VIRTUAL_SERVICE = ("spec", "virtualHost", "routes")
+    delegations = find_delegations(
+        index,
+        tables,
+        delegation.Known(index=before.index, drafts=before.drafts, delegations=before.delegations),
+    )
+    services = lower_hosts(
+        index, tables, delegations, hosts.Known(before.drafts, before.delegations, before.hosts)
+    )
+    checked = check_subsets(
+        tables, upstreams, subsets.Known(before.drafts, before.upstreams, before.subsets)
+    )
+    gateways = lower_gateways(index, incumbents, found)
+    attached, unattached = report_unattached(index, gateways, (before.index, before.unattached))
+    listeners = lower_listeners(
+        gateways, {key: host.draft for key, host in services.items()}, incumbents, found
+    )
+    findings = chain(
+        found,
+        unattached.values(),
+        *(host.found for host in services.values()),
+        _shadows(services.values()),
+        tables.found,
+        upstreams.found,
+        delegations.found,
+        *checked.found.values(),
+    )
+    former = {proxy.name: proxy for proxy in before.proxies}
+    return Lowered(
+        index=index,
+        upstreams=upstreams,
+        drafts=tables,
+        subsets=checked,
+        delegations=delegations,
+        hosts=services,
+        unattached=unattached,
+        proxies=tuple(
+            _proxy(name, listening, upstreams, former.get(name))
+            for name, listening in listeners.items()
+        ),
+        former=lower_former(index),
+        findings=_distinct(findings, index),
+        victims=_victims(services[key] for key in services if key in attached),
+        rejected=_rejected(index, gateways, services),
+        affected=_affected(services.values(), upstreams),
+    )
 
 
 def _proxy(
-    name: str,
-    listeners: tuple[ir.Listener, ...],
-    configurations: tuple[ir.RouteConfiguration, ...],
-    upstreams: Upstreams,
+    name: str, listening: list[ListenerDraft], upstreams: Upstreams, old: ir.Proxy | None
 ) -> ir.Proxy:
-    return ir.Proxy(
+    listeners = sorted((draft.listener for draft in listening), key=lambda it: it.name)
+    configurations = sorted((draft.routes for draft in listening), key=lambda it: it.name)
+    proxy = ir.Proxy(
         name=name,
-        listeners=tuple(sorted(listeners, key=lambda listener: listener.name)),
-        route_configurations=tuple(sorted(configurations, key=lambda routes: routes.name)),
-        clusters=tuple(sorted(upstreams.clusters.values(), key=lambda cluster: cluster.name)),
-        load_assignments=tuple(
-            sorted(upstreams.assignments, key=lambda assignment: assignment.cluster)
+        listeners=tuple(listeners),
+        route_configurations=tuple(configurations),
+        clusters=upstreams.sorted_clusters,
+        load_assignments=upstreams.assignments,
+    )
+    if old is None:
+        return proxy
+    known = {each.name: each for each in old.route_configurations}
+    configurations = [_configuration(each, known.get(each.name)) for each in configurations]
+    return same(
+        replace(
+            proxy,
+            listeners=same_items(proxy.listeners, old.listeners),
+            route_configurations=same_items(tuple(configurations), old.route_configurations),
         ),
+        old,
     )
 
 
-def _bad(route: FlatRoute) -> bool:
-    if route.faults or route.action is None:
-        return True
-    return isinstance(route.action, ir.Split) and any(
-        member.faults for member in route.action.members
-    )
+def _configuration(
+    new: ir.RouteConfiguration, old: ir.RouteConfiguration | None
+) -> ir.RouteConfiguration:
+    if old is None:
+        return new
+    known = {host.name: host for host in old.virtual_hosts}
+    virtual_hosts = tuple(same(host, known.get(host.name)) for host in new.virtual_hosts)
+    return same(replace(new, virtual_hosts=virtual_hosts), old)
 
 
 def _rejected(
-    index: Index, gateways: Iterable[GatewayDraft], hosts: Mapping[Key, HostDraft]
+    index: Index, gateways: Iterable[GatewayDraft], services: Mapping[Key, Host]
 ) -> frozenset[ResourceRef]:
     valid = {draft.resource.ref for draft in gateways if draft.resource is not None}
-    silent = (host.resource.ref for host in hosts.values() if not host.domains)
+    drafts = (host.draft for host in services.values())
+    silent = (draft.resource.ref for draft in drafts if not draft.domains)
     return frozenset({resource.ref for resource in index.gateways.values()} - valid).union(silent)
 
 
-def _victims(invalid: Iterable[FlatRoute]) -> dict[Blame, tuple[Victim, ...]]:
+def _victims(attached: Iterable[Host]) -> dict[Blame, tuple[Victim, ...]]:
     """Tell which routes suffer from what."""
     victims: dict[Blame, dict[Victim, None]] = {}
-    for route in invalid:
-        own = (route.draft.owner, route.draft.label)
-        victim = Victim(source=names.source(*own), matches=route.plain_matches)
-        for blame in (own, *((ref, "") for ref in route.causes)):
+    for host in attached:
+        for blame, victim in host.victims:
             victims.setdefault(blame, {})[victim] = None
     return {blame: tuple(found) for blame, found in victims.items()}
+
+
+def _shadows(services: Iterable[Host]) -> Iterable[Finding]:
+    """
+    Yield what is wrong with the order of routes.
+
+    The tables of one team may be under many domains, and one finding for each route is enough.
+    """
+    reported: set[Place] = set()
+    for host in services:
+        for place, finding in host.shadows:
+            if place not in reported:
+                reported.add(place)
+                yield finding
 
 
 def _distinct(found: Iterable[Finding], index: Index) -> tuple[Finding, ...]:
@@ -202,48 +212,9 @@ def _distinct(found: Iterable[Finding], index: Index) -> tuple[Finding, ...]:
     return tuple(sorted(distinct.values(), key=lambda finding: finding.diagnostic.sort_key))
 
 
-def _former(index: Index) -> tuple[tuple[ir.Cluster, ...], tuple[ir.LoadAssignment, ...]]:
-    former = lower_upstreams(replace(index, upstreams=index.former_upstreams))
-    return tuple(former.clusters.values()), tuple(former.assignments)
-
-
-def _affected(hosts: Iterable[Iterable[FlatRoute]], upstreams: Upstreams) -> tuple[Affected, ...]:
-    affected = {
-        Affected(resource=route.draft.owner, route=route.draft.label, cause=cause)
-        for routes in hosts
-        for route in routes
-        for cause in route.causes
-    }
+def _affected(services: Iterable[Host], upstreams: Upstreams) -> tuple[Affected, ...]:
+    affected = {each for host in services for each in host.affected}
     affected |= {
         Affected(resource=resource, route="", cause=cause) for resource, cause in upstreams.causes
     }
     return tuple(sorted(affected))
-
-
-def _report_unreached(
-    tables: Mapping[Key, TableDraft],
-    services: Mapping[Key, TableDraft],
-    delegation: Delegation,
-    index: Index,
-    found: list[Finding],
-) -> None:
-    """
-    Warn of route tables that no virtual service leads to.
-
-    While something that might lead there cannot be read, nothing is reported.
-    """
-    if any(ref.kind in {"VirtualService", "RouteTable"} for ref in index.broken):
-        return
-    drafts = [*services.values(), *tables.values()]
-    if any(route.may_delegate for table in drafts for route in table.routes):
-        return
-    reached = delegation.reached_from(services.values())
-    for key, table in tables.items():
-        if key not in reached:
-            Findings(table.resource, found=found).add(
-                rules.UNREACHED_ROUTE_TABLE,
-                Place(table.resource, ("metadata", "name")),
-                "no virtual service leads to this route table",
-                help="delegate to it by 'ref', or give it labels that a selector wants",
-                effect="none of its routes is served",
-            )

@@ -10,7 +10,7 @@ from translator.ir import Source
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from translator.lower.delegation import FlatRoute
+    from translator.lower.placed import FlatRoute
     from translator.report import ResourceRef
 
 

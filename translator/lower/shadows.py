@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import is_
 from typing import TYPE_CHECKING, TypeAlias
 
 from translator.ir import HeaderMatch, PathKind, ValueKind
@@ -19,31 +20,29 @@ from translator.lower.regexes import full_match, literal_prefix
 from translator.report import rules
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
 
-    from translator.ir import Match, PathMatch, QueryMatch, Route
+    from translator.ir import Match, PathMatch, QueryMatch
     from translator.lower.findings import Finding, Place
-    from translator.lower.tables import RouteDraft
+    from translator.lower.placed import Entry
 
 _MAX_COMPARED = 100
 """With how many earlier routes of one bucket a route is compared, and an exact path with how many
 expressions. Hundreds of routes that differ in a regular expression only would take quadratic time;
 what is missed is a warning."""
 
+_SMALL = 32
+"""How many routes are not worth dividing."""
+_MAX_SLASHES = 10
+_MAX_SHORTER = 16
+"""How many routes with shorter paths are looked at again with each unit of those with longer ones;
+where there are more of them, all are one unit."""
+
 _MAX_CONDITIONS = 10_000
 """How many pairs of headers are looked at to compare two routes."""
 
 _Bucket: TypeAlias = "dict[Hashable, list[Entry]]"
 """Routes of one path, by one condition that each of them has."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One Envoy route, and where it was written."""
-
-    route: Route
-    draft: RouteDraft
-    place: Place
 
 
 @dataclass(slots=True)
@@ -126,26 +125,131 @@ class _Earlier:
         return sorted(length for length in self.lengths if length <= most)
 
 
-def find_shadows(entries: Iterable[Entry], reported: set[Place]) -> list[Finding]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """Routes that must be looked at together, because one of them may hide another."""
+
+    before: tuple[Entry, ...]
+    """Routes of other units, with shorter paths, that come before some of these."""
+    entries: tuple[Entry, ...]
+    """The routes, in the order in which Envoy tries them, those of other units among them."""
+    shadows: tuple[tuple[Place, Finding], ...]
+    """The routes that are hidden, each with its finding."""
+
+
+def find_shadows(entries: Iterable[Entry], known: Mapping[str, Unit]) -> dict[str, Unit]:
     """
     Find the valid routes of one virtual host that earlier valid ones hide.
 
+    A route can only hide one whose path begins like its own. So routes are divided by how their
+    paths begin, and what was found about those that are the same as before is not looked for again.
+
     Args:
         entries: The routes, in the order in which Envoy tries them.
-        reported: The matchers that were reported already, to which others are added. The tables of
-            one team may be under many domains, and one finding is enough.
+        known: What was found before; the result does not depend on it.
+
+    Returns:
+        The routes in units that have nothing to do with each other, by the path of each.
     """
+    numbered = [
+        (_beginning(entry.route.match.path), number, entry)
+        for number, entry in enumerate(entries)
+        if entry.route.valid
+    ]
+    units: dict[str, Unit] = {}
+    _divide(numbered, [], known, units, 2)
+    return units
+
+
+_Numbered: TypeAlias = tuple[str, int, "Entry"]
+"""How the path of a route begins, and which place the route has."""
+
+
+def _divide(
+    routes: list[_Numbered],
+    shorter: list[_Numbered],
+    known: Mapping[str, Unit],
+    units: dict[str, Unit],
+    slashes: int,
+) -> None:
+    """Divide routes by how their paths begin up to some slash; larger groups further."""
+    cuts = {beginning: _cut(beginning, slashes) for beginning, _, _ in routes}
+    roots: dict[str, str] = {}
+    root: str | None = None
+    for cut in sorted(set(cuts.values())):
+        if root is None or not cut.startswith(root):
+            root = cut
+        roots[cut] = root
+    groups: defaultdict[str, list[_Numbered]] = defaultdict(list)
+    for route in routes:
+        groups[roots[cuts[route[0]]]].append(route)
+    for root, group in groups.items():
+        if len(group) <= _SMALL or slashes > _MAX_SLASHES:
+            _add(root, group, shorter, known, units)
+            continue
+        own = [route for route in group if route[0] == root]
+        if own and len(shorter) + len(own) <= _MAX_SHORTER:
+            _add(root, own, shorter, known, units)
+            rest = [route for route in group if route[0] != root]
+            _divide(rest, [*shorter, *own], known, units, slashes + 1)
+        else:
+            _divide(group, shorter, known, units, slashes + 1)
+
+
+def _cut(beginning: str, slashes: int) -> str:
+    """Cut a path before one of its slashes; of two paths, one still begins with the other."""
+    parts = beginning.split("/", slashes)
+    return "/".join(parts[:slashes]) if len(parts) > slashes else beginning
+
+
+def _add(
+    root: str,
+    routes: list[_Numbered],
+    shorter: list[_Numbered],
+    known: Mapping[str, Unit],
+    units: dict[str, Unit],
+) -> None:
+    every = sorted([*shorter, *routes], key=_number) if shorter else routes
+    before = tuple(entry for _, _, entry in shorter)
+    entries = tuple(entry for _, _, entry in every)
+    unit = known.get(root)
+    if unit is None or not _is_same(unit.entries, entries) or not _is_same(unit.before, before):
+        unit = Unit(before=before, entries=entries, shadows=_shadows(entries, before))
+    units[root] = unit
+
+
+def _number(route: _Numbered) -> int:
+    return route[1]
+
+
+def _is_same(one: tuple[Entry, ...], other: tuple[Entry, ...]) -> bool:
+    return len(one) == len(other) and all(map(is_, one, other))
+
+
+def _beginning(path: PathMatch) -> str:
+    """Return with what everything begins that a path matches, whatever its case."""
+    value = literal_prefix(path.value) if path.kind is PathKind.REGEX else path.value
+    return value.lower()
+
+
+def _shadows(
+    entries: tuple[Entry, ...], before: tuple[Entry, ...]
+) -> tuple[tuple[Place, Finding], ...]:
+    """Find those of some routes that earlier ones hide, but for the routes of other units."""
+    if len(entries) == 1:
+        return ()
+    others = set(map(id, before))
     found: list[Finding] = []
+    places: list[Place] = []
     earlier = _Earlier()
     for entry in entries:
-        if not entry.route.valid:
-            continue
-        cover = _cover(entry, earlier)
-        if cover is not None and entry.place not in reported:
-            reported.add(entry.place)
-            _report(entry, cover, found)
+        if id(entry) not in others:
+            cover = _cover(entry, earlier)
+            if cover is not None:
+                _report(entry, cover, found)
+                places.append(entry.place)
         earlier.add(entry)
-    return found
+    return tuple(zip(places, found, strict=True))
 
 
 def _cover(entry: Entry, earlier: _Earlier) -> Entry | None:
@@ -163,7 +267,7 @@ def _cover(entry: Entry, earlier: _Earlier) -> Entry | None:
 
 def _same_route(one: Entry, other: Entry) -> bool:
     """Tell whether two Envoy routes come from one route as written: no matcher is too many then."""
-    return one.draft.owner == other.draft.owner and one.draft.label == other.draft.label
+    return one.route.source == other.route.source
 
 
 def _bucket_key(match: Match) -> Hashable:
@@ -240,9 +344,9 @@ def _value_matches(
 
 
 def _report(entry: Entry, cover: Entry, found: list[Finding]) -> None:
-    findings = Findings(entry.place.resource, entry.draft.label, found)
-    owner, label = cover.draft.owner, cover.draft.label
-    whose = f"route '{label}' of {owner}"
+    findings = Findings(entry.place.resource, entry.route.source.route, found)
+    source = cover.route.source
+    whose = f"route '{source.route}' of {source.kind} {source.namespace}/{source.name}"
     duplicate = _same_match(entry.route.match, cover.route.match)
     findings.add(
         rules.DUPLICATE_ROUTE if duplicate else rules.SHADOWED_ROUTE,

@@ -70,7 +70,25 @@ class TableDraft:
 
     resource: Resource[object]
     routes: tuple[RouteDraft, ...]
-    found: tuple[Finding, ...]
+    delegating: tuple[RouteDraft, ...] = ()
+    """Those routes that delegate."""
+    may_delegate: bool = False
+    """Whether one of the routes may delegate, and it is not known to what."""
+    found: tuple[Finding, ...] = ()
+    asked: frozenset[ResourceRef] = frozenset()
+    """The upstreams and groups that it refers to."""
+    stale: bool = False
+    """Whether it is known from better times only."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the routes, by which they can be blamed."""
+        return tuple(route.label for route in self.routes)
+
+    @property
+    def subsets(self) -> tuple[SubsetUse, ...]:
+        """The subsets of upstreams that its routes use."""
+        return tuple(use for route in self.routes for use in route.subsets)
 
 
 def lower_table(
@@ -89,12 +107,20 @@ def lower_table(
         destinations: Looks up what they refer to.
     """
     findings = Findings(resource)
+    destinations.asked = set()
     labels = names.route_labels(route.name for route in routes)
     drafts = [
         _route(route, label, place.at(index), findings.on_route(label), destinations)
         for index, (route, label) in enumerate(zip(routes, labels, strict=True))
     ]
-    return TableDraft(resource=resource, routes=tuple(drafts), found=tuple(findings.found))
+    return TableDraft(
+        resource=resource,
+        routes=tuple(drafts),
+        delegating=tuple(draft for draft in drafts if draft.delegate is not None),
+        may_delegate=any(draft.may_delegate for draft in drafts),
+        found=tuple(findings.found),
+        asked=frozenset(destinations.asked),
+    )
 
 
 def without_own_routes(table: TableDraft) -> TableDraft:
@@ -106,6 +132,7 @@ def without_own_routes(table: TableDraft) -> TableDraft:
     ref = table.resource.ref
     return replace(
         table,
+        stale=True,
         routes=tuple(
             draft
             if draft.delegate is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from translator.ir import (
@@ -23,8 +23,11 @@ from translator.lower.endpoints import KubernetesEndpoints, check_addresses
 from translator.lower.findings import Findings, Place
 from translator.lower.suggestions import similar_resource
 from translator.report import ResourceRef, rules
+from translator.reuse import changes, same, updated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from translator.ir import Discovery
     from translator.lower.findings import Finding
     from translator.resources import Index, Key, Resource
@@ -42,34 +45,161 @@ _MAX_SOCKET_PATH = 107
 """Bytes in `sun_path` on Linux, without the final zero."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamDraft:
+    """One upstream, lowered."""
+
+    resource: Resource[UpstreamSpec]
+    cluster: Cluster | None = None
+    """None if the upstream is invalid."""
+    endpoints: tuple[Endpoint, ...] | None = None
+    """None if they are not known."""
+    assignment: LoadAssignment | None = None
+    """Of an upstream that uses discovery."""
+    found: tuple[Finding, ...] = ()
+    cause: ResourceRef | None = None
+    """Another resource because of which it is invalid."""
+    service: Key | None = None
+    """The Service that it leads to, whether that is there or not."""
+    pods: frozenset[Key] = frozenset()
+    """The Pods that were asked for, by name or by address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upstreams:
-    """All upstreams, lowered; the valid ones in order of their keys."""
+    """All upstreams, lowered; every mapping is in the order of its keys."""
 
-    clusters: dict[Key, Cluster] = field(default_factory=dict)
-    endpoints: dict[Key, tuple[Endpoint, ...]] = field(default_factory=dict)
+    drafts: Mapping[Key, UpstreamDraft] = field(default_factory=dict)
+    clusters: Mapping[Key, Cluster] = field(default_factory=dict)
+    """Of the valid ones."""
+    endpoints: Mapping[Key, tuple[Endpoint, ...]] = field(default_factory=dict)
     """Of those upstreams whose endpoints are known."""
-    assignments: list[LoadAssignment] = field(default_factory=list)
-    """Of those upstreams that use discovery."""
-    found: list[Finding] = field(default_factory=list)
-    causes: list[tuple[ResourceRef, ResourceRef]] = field(default_factory=list)
-    """Upstreams that are invalid because of another resource, each with that resource."""
+    addresses: Mapping[ResourceRef, tuple[Finding, ...]] = field(default_factory=dict)
+    """What is wrong with the addresses that Kubernetes gives, by the object that has them."""
+    flawed: frozenset[Key] = frozenset()
+    """Those with a mistake, their own or somebody else's."""
+    sorted_clusters: tuple[Cluster, ...] = ()
+    """By name."""
+    assignments: tuple[LoadAssignment, ...] = ()
+    """Of those upstreams that use discovery, sorted by cluster."""
+
+    @property
+    def found(self) -> Iterator[Finding]:
+        """What is wrong with upstreams and their endpoints."""
+        for key in sorted(self.flawed):
+            yield from self.drafts[key].found
+        for found in self.addresses.values():
+            yield from found
+
+    @property
+    def causes(self) -> Iterator[tuple[ResourceRef, ResourceRef]]:
+        """Upstreams that are invalid because of another resource, each with that resource."""
+        for draft in map(self.drafts.__getitem__, self.flawed):
+            if draft.cause is not None:
+                yield draft.resource.ref, draft.cause
 
 
-def lower_upstreams(index: Index) -> Upstreams:
-    """Lower all upstreams."""
-    upstreams = Upstreams(found=check_addresses(index))
+def lower_upstreams(index: Index, before: tuple[Index, Upstreams]) -> Upstreams:
+    """
+    Lower all upstreams.
+
+    Args:
+        index: The resources.
+        before: An earlier index, and what its upstreams were lowered to. Only what may be other
+            than it was then is lowered again; the result does not depend on it.
+    """
+    earlier, old = before
     kubernetes = KubernetesEndpoints(index=index)
-    for key, resource in index.upstreams.items():
-        findings = Findings(resource, found=upstreams.found)
-        spec = resource.spec
-        if spec.static is not None:
-            _static(resource, spec.static, key, findings, upstreams)
-        elif spec.kube is not None:
-            _kube(resource, spec.kube, key, findings, upstreams, kubernetes)
-        elif spec.pipe is not None:
-            _pipe(resource, spec.pipe.path, key, findings, upstreams)
-    return upstreams
+    drafts: dict[Key, UpstreamDraft | None] = {}
+    for key in _concerned(index, earlier, old):
+        resource = index.upstreams.get(key)
+        if resource is None:
+            drafts[key] = None
+        else:
+            draft = _lower(resource, key, kubernetes)
+            drafts[key] = _reused(draft, old.drafts.get(key))
+    clusters = {key: draft.cluster if draft else None for key, draft in drafts.items()}
+    endpoints = {key: draft.endpoints if draft else None for key, draft in drafts.items()}
+    flawed = {key for key, draft in drafts.items() if draft and (draft.found or draft.cause)}
+    after = replace(
+        old,
+        drafts=updated(old.drafts, drafts),
+        clusters=updated(old.clusters, clusters),
+        endpoints=updated(old.endpoints, endpoints),
+        addresses=check_addresses(index, (earlier, old.addresses)),
+        flawed=(old.flawed - drafts.keys()) | flawed,
+    )
+    if after.clusters is not old.clusters:
+        by_name = sorted(after.clusters.values(), key=lambda cluster: cluster.name)
+        after = replace(after, sorted_clusters=tuple(by_name))
+    if any(
+        (draft and draft.assignment) is not (known and known.assignment)
+        for draft, known in ((draft, old.drafts.get(key)) for key, draft in drafts.items())
+    ):
+        after = replace(after, assignments=_assignments(after))
+    return after
+
+
+def lower_former(index: Index) -> tuple[tuple[Cluster, ...], tuple[LoadAssignment, ...]]:
+    """Lower the upstreams that are gone or invalid, with endpoints as they are now."""
+    kubernetes = KubernetesEndpoints(index=index)
+    drafts = [_lower(each, key, kubernetes) for key, each in index.former_upstreams.items()]
+    return (
+        tuple(draft.cluster for draft in drafts if draft.cluster is not None),
+        tuple(draft.assignment for draft in drafts if draft.assignment is not None),
+    )
+
+
+def _concerned(index: Index, earlier: Index, old: Upstreams) -> set[Key]:
+    """Find the upstreams of which anything may be other than it was."""
+    services = (
+        changes(index.services, earlier.services)
+        | changes(index.endpoint_slices, earlier.endpoint_slices)
+        | changes(index.endpoints, earlier.endpoints)
+        | {ref.key for ref in index.broken ^ earlier.broken if ref.kind == "Service"}
+    )
+    pods = changes(index.pods, earlier.pods) | changes(index.pods_by_ip, earlier.pods_by_ip)
+    concerned = changes(index.upstreams, earlier.upstreams) | old.flawed
+    if services or pods:
+        concerned.update(
+            key
+            for key, draft in old.drafts.items()
+            if draft.service in services or not draft.pods.isdisjoint(pods)
+        )
+    return concerned
+
+
+def _reused(draft: UpstreamDraft, old: UpstreamDraft | None) -> UpstreamDraft:
+    if old is None:
+        return draft
+    return replace(
+        draft,
+        cluster=same(draft.cluster, old.cluster),
+        endpoints=same(draft.endpoints, old.endpoints),
+        assignment=same(draft.assignment, old.assignment),
+        pods=same(draft.pods, old.pods),
+    )
+
+
+def _assignments(upstreams: Upstreams) -> tuple[LoadAssignment, ...]:
+    drafts = upstreams.drafts.values()
+    every = [draft.assignment for draft in drafts if draft.assignment is not None]
+    return tuple(sorted(every, key=lambda assignment: assignment.cluster))
+
+
+def _lower(
+    resource: Resource[UpstreamSpec], key: Key, kubernetes: KubernetesEndpoints
+) -> UpstreamDraft:
+    findings = Findings(resource)
+    spec = resource.spec
+    draft = UpstreamDraft(resource=resource)
+    if spec.static is not None:
+        draft = _static(resource, spec.static, key, findings)
+    elif spec.kube is not None:
+        draft = _kube(resource, spec.kube, key, findings, kubernetes)
+    elif spec.pipe is not None:
+        draft = _pipe(resource, spec.pipe.path, key, findings)
+    return replace(draft, found=tuple(findings.found)) if findings.found else draft
 
 
 def _cluster(
@@ -88,9 +218,7 @@ def _static(
     spec: StaticUpstream,
     key: Key,
     findings: Findings,
-    upstreams: Upstreams,
-) -> None:
-    before = len(findings.found)
+) -> UpstreamDraft:
     place = Place(resource, ("spec", "static"))
     if not spec.hosts:
         findings.add(rules.BAD_ADDRESS, place.at("hosts"), "the upstream has no hosts")
@@ -100,13 +228,13 @@ def _static(
         _host(host, place.at("hosts", index), keys, findings)
         for index, host in enumerate(spec.hosts)
     }
-    if len(findings.found) > before:
-        return
+    if findings.found:
+        return UpstreamDraft(resource=resource)
     ordered = tuple(sorted(endpoints, key=_endpoint_order))
     all_ips = all(is_ip(endpoint.address) for endpoint in ordered)
     discovery = StaticHosts(endpoints=ordered) if all_ips else DnsHosts(endpoints=ordered)
-    upstreams.clusters[key] = _cluster(resource, key, discovery, subsets)
-    upstreams.endpoints[key] = ordered
+    cluster = _cluster(resource, key, discovery, subsets)
+    return UpstreamDraft(resource=resource, cluster=cluster, endpoints=ordered)
 
 
 def _host(host: StaticHost, place: Place, keys: list[str], findings: Findings) -> Endpoint:
@@ -138,12 +266,8 @@ def _endpoint_order(endpoint: Endpoint) -> tuple[str, int, object, int]:
 
 
 def _pipe(
-    resource: Resource[UpstreamSpec],
-    path: str,
-    key: Key,
-    findings: Findings,
-    upstreams: Upstreams,
-) -> None:
+    resource: Resource[UpstreamSpec], path: str, key: Key, findings: Findings
+) -> UpstreamDraft:
     length = len(path.encode())
     if length > _MAX_SOCKET_PATH:
         findings.add(
@@ -151,8 +275,9 @@ def _pipe(
             Place(resource, ("spec", "pipe", "path")),
             f"the path of a socket cannot have {length} bytes, at most {_MAX_SOCKET_PATH}",
         )
-        return
-    upstreams.clusters[key] = _cluster(resource, key, Pipe(path=path), None)
+        return UpstreamDraft(resource=resource)
+    cluster = _cluster(resource, key, Pipe(path=path), None)
+    return UpstreamDraft(resource=resource, cluster=cluster)
 
 
 def _kube(
@@ -160,42 +285,40 @@ def _kube(
     spec: KubeUpstream,
     key: Key,
     findings: Findings,
-    upstreams: Upstreams,
     kubernetes: KubernetesEndpoints,
-) -> None:
-    before = len(findings.found)
+) -> UpstreamDraft:
     place = Place(resource, ("spec", "kube"))
     subsets = _subsets(spec.subset_spec, place.at("subsetSpec"), findings)
-    namespace = spec.service_namespace or resource.ref.namespace
-    service_ref = ResourceRef("Service", namespace, spec.service_name)
+    service = (spec.service_namespace or resource.ref.namespace, spec.service_name)
+    service_ref = ResourceRef("Service", *service)
     if service_ref in kubernetes.index.broken:
         # The Service's own finding says all.
-        upstreams.causes.append((resource.ref, service_ref))
-        return
-    port = _service_port(spec, namespace, place, findings, kubernetes.index)
-    if port is None or len(findings.found) > before:
-        return
-    endpoints = kubernetes.of_service(
-        namespace, spec.service_name, port, selector=spec.selector, keys=_keys(subsets)
-    )
+        return UpstreamDraft(resource=resource, cause=service_ref, service=service)
+    port = _service_port(spec, service, place, findings, kubernetes.index)
+    if port is None or findings.found:
+        return UpstreamDraft(resource=resource, service=service)
+    found = kubernetes.of_service(service, port, selector=spec.selector, keys=_keys(subsets))
     cluster = _cluster(resource, key, EndpointDiscovery(), subsets)
-    upstreams.clusters[key] = cluster
-    upstreams.assignments.append(LoadAssignment(cluster=cluster.name, endpoints=endpoints))
-    if kubernetes.known(namespace, spec.service_name):
-        upstreams.endpoints[key] = endpoints
+    return UpstreamDraft(
+        resource=resource,
+        cluster=cluster,
+        endpoints=found.endpoints if kubernetes.known(service) else None,
+        assignment=LoadAssignment(cluster=cluster.name, endpoints=found.endpoints),
+        service=service,
+        pods=found.pods,
+    )
 
 
 def _service_port(
-    spec: KubeUpstream, namespace: str, place: Place, findings: Findings, index: Index
+    spec: KubeUpstream, key: Key, place: Place, findings: Findings, index: Index
 ) -> ServicePort | None:
-    name = spec.service_name
-    service = index.services.get((namespace, name))
+    service = index.services.get(key)
     if service is None:
         findings.add(
             rules.UNKNOWN_SERVICE,
             place.at("serviceName"),
-            f"service '{namespace}/{name}' does not exist",
-            help=similar_resource(ResourceRef("Service", namespace, name), index),
+            f"service '{'/'.join(key)}' does not exist",
+            help=similar_resource(ResourceRef("Service", *key), index),
         )
         return None
     for port in service.spec.spec.ports:
@@ -206,7 +329,7 @@ def _service_port(
     findings.add(
         rules.UNKNOWN_SERVICE,
         place.at("servicePort"),
-        f"service '{namespace}/{name}' has no port {spec.service_port}",
+        f"service '{'/'.join(key)}' has no port {spec.service_port}",
         help=f"its ports: {listed}",
     )
     return None

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 from translator import ir
 from translator.lower import names
 from translator.lower.findings import Findings, Place
-from translator.lower.shadows import Entry
 from translator.report import rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from translator.lower.delegation import FlatRoute
     from translator.lower.findings import Finding
     from translator.lower.incumbents import Incumbents
     from translator.resources import Resource
@@ -33,34 +31,6 @@ class HostDraft:
     domains: tuple[tuple[str, Place], ...]
     """Its valid domains in lower case, each with its place."""
     routes: tuple[ir.Route, ...]
-
-
-def expand(routes: Iterable[FlatRoute]) -> list[Entry]:
-    """Make one Envoy route of each matcher, and name it."""
-    flat = list(routes)
-    unique = names.envoy_routes(flat)
-    placed = [
-        (route, match, identity)
-        for route, identity in zip(flat, names.identities(flat), strict=True)
-        for match in route.matches
-    ]
-    return [
-        Entry(
-            route=ir.Route(
-                name=name,
-                identity=identity,
-                match=match.match,
-                action=route.action,
-                options=route.options.of(route.action),
-                source=names.source(route.draft.owner, route.draft.label),
-                faults=route.faults,
-                replaceable=match.replaceable,
-            ),
-            draft=route.draft,
-            place=match.place,
-        )
-        for name, (route, match, identity) in zip(unique, placed, strict=True)
-    ]
 
 
 def own_domains(

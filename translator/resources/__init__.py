@@ -7,7 +7,7 @@ is not as the API says. Knows nothing of routes' meaning, of proxies or of Envoy
 """
 
 from translator.parse import Locator
-from translator.resources.index import Index, Key, build_index
+from translator.resources.index import EMPTY, Index, Key, Past, build_index, update_index
 from translator.resources.kinds import KINDS, UNSUPPORTED, Kind
 from translator.resources.read import DEFAULT_NAMESPACE, Reading, folder_namespace, read
 from translator.resources.resource import Resource
@@ -23,6 +23,7 @@ from translator.resources.specs import (
 
 __all__ = [
     "DEFAULT_NAMESPACE",
+    "EMPTY",
     "KINDS",
     "UNSUPPORTED",
     "BrokenRoute",
@@ -31,6 +32,7 @@ __all__ = [
     "Key",
     "Kind",
     "Locator",
+    "Past",
     "Reading",
     "Resource",
     "Route",
@@ -43,4 +45,5 @@ __all__ = [
     "build_index",
     "folder_namespace",
     "read",
+    "update_index",
 ]

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from translator.report import Diagnostic, ResourceRef, rules
+from translator.reuse import same, updated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from translator.report import Position
     from translator.resources.base import Model
@@ -35,45 +36,113 @@ _NOWHERE = 1_000_000
 
 _NO_STAND_IN = frozenset({"Upstream", "UpstreamGroup"})
 
+_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What of the past counts for what there is."""
+
+    good: Mapping[ResourceRef, Resource[Model]] = field(default_factory=dict)
+    """Resources as they were when they were good last. They stand in for those that are invalid
+    now, except that an invalid upstream, or group of upstreams, leaves the routes that use it
+    without a destination."""
+    lost: frozenset[ResourceRef] = frozenset()
+    """Resources whose document cannot be read any more, as opposed to deleted ones."""
+    rejected: frozenset[ResourceRef] = frozenset()
+    """Resources that turned out to be invalid although each field is as the API says."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Index:
-    """All valid resources; every mapping is in the order of its keys."""
+    """
+    All valid resources; every mapping is in the order of its keys.
 
-    virtual_services: Mapping[Key, Resource[VirtualServiceSpec]]
-    route_tables: Mapping[Key, Resource[RouteTableSpec]]
-    gateways: Mapping[Key, Resource[GatewaySpec]]
-    upstreams: Mapping[Key, Resource[UpstreamSpec]]
-    upstream_groups: Mapping[Key, Resource[UpstreamGroupSpec]]
-    settings: Mapping[Key, Resource[SettingsSpec]]
-    services: Mapping[Key, Resource[Service]]
-    endpoints: Mapping[Key, Resource[Endpoints]]
-    endpoint_slices: Mapping[Key, tuple[Resource[EndpointSlice], ...]]
+    Whatever an update does not concern is the very same object in the next index.
+    """
+
+    kinds: Mapping[str, Mapping[Key, Resource[Any]]] = field(default_factory=dict)
+    """All resources by kind."""
+    endpoint_slices: Mapping[Key, tuple[Resource[EndpointSlice], ...]] = field(default_factory=dict)
     """By the namespace and name of their Service; those in its folder, if there are any."""
-    pods: Mapping[Key, Resource[Pod]]
-    pods_by_ip: Mapping[Key, Resource[Pod]]
+    pods_by_ip: Mapping[Key, Resource[Pod]] = field(default_factory=dict)
     """Pods by their namespace and address; of two with one address, the one that had it before,
     else the one whose folder is called like the namespace, else the first by name."""
-    route_tables_by_namespace: Mapping[str, tuple[Resource[RouteTableSpec], ...]]
-    """What a selector has to look at, in the order of their names."""
-    broken: frozenset[ResourceRef]
+    broken: frozenset[ResourceRef] = frozenset()
     """Resources that exist but are invalid, and for which nothing stands in."""
-    resources: Mapping[ResourceRef, Resource[Model]]
-    """All of the above by identity, sorted."""
-    stale: frozenset[ResourceRef]
+    stale: frozenset[ResourceRef] = frozenset()
     """Resources that are invalid now, and are here as they were when they were good last."""
-    former_upstreams: Mapping[Key, Resource[UpstreamSpec]]
+    former_upstreams: Mapping[Key, Resource[UpstreamSpec]] = field(default_factory=dict)
     """Upstreams that are gone or invalid, as they were when they were good last."""
-    names: Mapping[str, tuple[str, ...]]
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By kind the names of all resources as `namespace/name`, broken ones too, sorted."""
+    claims: Mapping[ResourceRef, tuple[Reading, ...]] = field(default_factory=dict)
+    """The documents that define each resource."""
+    special: frozenset[ResourceRef] = frozenset()
+    """All but the resources that are simply what their only document says; these are decided anew
+    each time, because it depends on the past what becomes of them."""
+    all_slices: Mapping[Key, tuple[Resource[EndpointSlice], ...]] = field(default_factory=dict)
+    """By the namespace and name of their Service, wherever they lie."""
+    sharing: Mapping[Key, tuple[Resource[Pod], ...]] = field(default_factory=dict)
+    """All pods by their namespace and address, in the order of their names."""
+    contested: frozenset[Key] = frozenset()
+    """The addresses that several pods have; decided anew each time."""
+
+    def find(self, ref: ResourceRef) -> Resource[Model] | None:
+        """Return the resource with an identity, if there is one that is valid."""
+        return self.kinds.get(ref.kind, _NOTHING).get(ref.key)
+
+    @property
+    def virtual_services(self) -> Mapping[Key, Resource[VirtualServiceSpec]]:
+        """All valid ones."""
+        return self.kinds.get("VirtualService", _NOTHING)
+
+    @property
+    def route_tables(self) -> Mapping[Key, Resource[RouteTableSpec]]:
+        """All valid ones."""
+        return self.kinds.get("RouteTable", _NOTHING)
+
+    @property
+    def gateways(self) -> Mapping[Key, Resource[GatewaySpec]]:
+        """All valid ones."""
+        return self.kinds.get("Gateway", _NOTHING)
+
+    @property
+    def upstreams(self) -> Mapping[Key, Resource[UpstreamSpec]]:
+        """All valid ones."""
+        return self.kinds.get("Upstream", _NOTHING)
+
+    @property
+    def upstream_groups(self) -> Mapping[Key, Resource[UpstreamGroupSpec]]:
+        """All valid ones."""
+        return self.kinds.get("UpstreamGroup", _NOTHING)
+
+    @property
+    def settings(self) -> Mapping[Key, Resource[SettingsSpec]]:
+        """All valid ones."""
+        return self.kinds.get("Settings", _NOTHING)
+
+    @property
+    def services(self) -> Mapping[Key, Resource[Service]]:
+        """All valid ones."""
+        return self.kinds.get("Service", _NOTHING)
+
+    @property
+    def endpoints(self) -> Mapping[Key, Resource[Endpoints]]:
+        """All valid ones."""
+        return self.kinds.get("Endpoints", _NOTHING)
+
+    @property
+    def pods(self) -> Mapping[Key, Resource[Pod]]:
+        """All valid ones."""
+        return self.kinds.get("Pod", _NOTHING)
+
+
+EMPTY: Final = Index()
 
 
 def build_index(
-    readings: Iterable[Reading],
-    *,
-    last_good: Mapping[ResourceRef, Resource[Model]] = MappingProxyType({}),
-    lost: Container[ResourceRef] = (),
-    rejected: Container[ResourceRef] = (),
+    readings: Iterable[Reading], past: Past | None = None
 ) -> tuple[Index, tuple[Diagnostic, ...]]:
     """
     Collect the resources.
@@ -85,67 +154,217 @@ def build_index(
 
     Args:
         readings: What the documents say.
-        last_good: Resources as they were when they were good last. They stand in for those that
-            are invalid now, except that an invalid upstream, or group of upstreams, leaves the
-            routes that use it without a destination.
-        lost: Resources whose document cannot be read any more, as opposed to deleted ones.
-        rejected: Resources that turned out to be invalid although each field is as the API says.
+        past: What of the past counts.
     """
-    claims: defaultdict[ResourceRef, list[Reading]] = defaultdict(list)
-    for reading in readings:
-        if reading.ref is not None:
-            claims[reading.ref].append(reading)
-    diagnostics: list[Diagnostic] = []
-    kinds: defaultdict[str, dict[Key, Resource[Any]]] = defaultdict(dict)
-    names: defaultdict[str, list[str]] = defaultdict(list)
-    broken: list[ResourceRef] = []
-    stale: set[ResourceRef] = set()
-    resources: dict[ResourceRef, Resource[Any]] = {}
-    for ref in sorted(claims.keys() | {ref for ref in last_good if ref in lost}):
-        names[ref.kind].append(f"{ref.namespace}/{ref.name}")
-        former = last_good.get(ref)
+    return update_index(EMPTY, gone=(), come=readings, past=past or Past())
+
+
+def update_index(
+    before: Index, *, gone: Iterable[Reading], come: Iterable[Reading], past: Past
+) -> tuple[Index, tuple[Diagnostic, ...]]:
+    """
+    Collect the resources as `build_index` does, when only some documents are others than before.
+
+    Args:
+        before: The index of the documents before.
+        gone: The documents that are no longer there.
+        come: Those that are new.
+        past: What of the past counts.
+    """
+    update = _Update(before, past)
+    update.claim(gone, come)
+    touched = update.touched | past.lost | past.rejected
+    if before is EMPTY:
+        touched |= {ref for ref in past.good if ref.kind == "Upstream"}
+    ordered = sorted(touched, key=lambda ref: (ref.kind, ref.namespace, ref.name))
+    diagnostics = tuple(diagnostic for ref in ordered for diagnostic in update.decide(ref))
+    return update.finish(), diagnostics
+
+
+@dataclass(slots=True)
+class _Update:
+    """One update, under way."""
+
+    before: Index
+    past: Past
+    claims: dict[ResourceRef, tuple[Reading, ...]] = field(init=False)
+    touched: set[ResourceRef] = field(init=False)
+    """What may be other than before."""
+    broken: set[ResourceRef] = field(default_factory=set)
+    stale: set[ResourceRef] = field(default_factory=set)
+    special: set[ResourceRef] = field(default_factory=set)
+    former: dict[Key, Resource[Any]] = field(init=False)
+    changed: dict[str, dict[Key, Resource[Any] | None]] = field(default_factory=dict)
+    """By kind what takes the place of what was there; None for nothing."""
+    known: dict[str, dict[str, bool]] = field(default_factory=dict)
+    """By kind whether there is a resource of a name, valid or not."""
+
+    def __post_init__(self) -> None:
+        self.claims = dict(self.before.claims)
+        self.touched = set(self.before.special)
+        self.former = dict(self.before.former_upstreams)
+
+    def claim(self, gone: Iterable[Reading], come: Iterable[Reading]) -> None:
+        for reading in gone:
+            if (ref := reading.ref) is not None:
+                self.touched.add(ref)
+                rest = tuple(each for each in self.claims[ref] if each is not reading)
+                if rest:
+                    self.claims[ref] = rest
+                else:
+                    del self.claims[ref]
+        for reading in come:
+            if (ref := reading.ref) is not None:
+                self.touched.add(ref)
+                self.claims[ref] = (*self.claims.get(ref, ()), reading)
+
+    def decide(self, ref: ResourceRef) -> Iterable[Diagnostic]:
+        """Decide what there is of one identity, and report what it is not."""
+        claims = self.claims.get(ref, ())
+        former = self.past.good.get(ref)
+        lost = former is not None and ref in self.past.lost
         resource: Resource[Any] | None = None
-        if ref in claims:
-            first, *others = claims[ref]
-            if others:
-                first, *others = sorted(claims[ref], key=_precedence(former))
-                diagnostics += (_duplicate(ref, _place(first), _place(other)) for other in others)
-            if former is None or ref not in lost or _is_from(former, first):
-                resource = None if ref in rejected else first.resource
-        if resource is None and former is not None and ref.kind not in _NO_STAND_IN:
-            resource = former
-            stale.add(ref)
-        if resource is None:
-            broken.append(ref)
-        else:
-            kinds[ref.kind][ref.namespace, ref.name] = resources[ref] = resource
-    former_upstreams = {
-        (ref.namespace, ref.name): last_good[ref]
-        for ref in sorted(last_good)
-        if ref.kind == "Upstream" and (ref.namespace, ref.name) not in kinds["Upstream"]
-    }
-    index = Index(
-        virtual_services=MappingProxyType(kinds["VirtualService"]),
-        route_tables=MappingProxyType(kinds["RouteTable"]),
-        gateways=MappingProxyType(kinds["Gateway"]),
-        upstreams=MappingProxyType(kinds["Upstream"]),
-        upstream_groups=MappingProxyType(kinds["UpstreamGroup"]),
-        settings=MappingProxyType(kinds["Settings"]),
-        services=MappingProxyType(kinds["Service"]),
-        endpoints=MappingProxyType(kinds["Endpoints"]),
-        endpoint_slices=_by_service(kinds["EndpointSlice"].values(), kinds["Service"]),
-        pods=MappingProxyType(kinds["Pod"]),
-        pods_by_ip=_by_ip(kinds["Pod"].values(), last_good),
-        route_tables_by_namespace=_by_namespace(kinds["RouteTable"].values()),
-        broken=frozenset(broken),
-        resources=MappingProxyType(resources),
-        stale=frozenset(stale),
-        former_upstreams=MappingProxyType(
-            cast("dict[Key, Resource[UpstreamSpec]]", former_upstreams)
-        ),
-        names=MappingProxyType({kind: tuple(known) for kind, known in names.items()}),
-    )
-    return index, tuple(diagnostics)
+        if len(claims) > 1:
+            claims = tuple(sorted(claims, key=_precedence(former)))
+        if claims and (former is None or not lost or _is_from(former, claims[0])):
+            resource = None if ref in self.past.rejected else claims[0].resource
+        simple = len(claims) == 1 and resource is not None
+        exists = bool(claims) or lost
+        remembered = former is not None and ref.kind == "Upstream"
+        if exists and resource is None:
+            if former is not None and ref.kind not in _NO_STAND_IN:
+                resource = former
+                self.stale.add(ref)
+            else:
+                self.broken.add(ref)
+        if not simple and (exists or remembered):
+            self.special.add(ref)
+        self.changed.setdefault(ref.kind, {})[ref.key] = resource
+        self.known.setdefault(ref.kind, {})[f"{ref.namespace}/{ref.name}"] = exists
+        if ref.kind == "Upstream":
+            self.former.pop(ref.key, None)
+            if resource is None and remembered and former is not None:
+                self.former[ref.key] = former
+        return [_duplicate(ref, _place(claims[0]), _place(other)) for other in claims[1:]]
+
+    def finish(self) -> Index:
+        before = self.before
+        kinds = dict(before.kinds)
+        for kind, changed in self.changed.items():
+            kinds[kind] = updated(before.kinds.get(kind, _NOTHING), changed)
+        names = dict(before.names)
+        for kind, known in self.known.items():
+            names[kind] = _with_names(before.names.get(kind, ()), known)
+        index = replace(
+            before,
+            kinds=MappingProxyType(kinds),
+            names=MappingProxyType({kind: names[kind] for kind in sorted(names) if names[kind]}),
+            claims=MappingProxyType(self.claims),
+            broken=same(frozenset(self.broken), before.broken),
+            stale=same(frozenset(self.stale), before.stale),
+            special=same(frozenset(self.special), before.special),
+            former_upstreams=same(
+                MappingProxyType({key: self.former[key] for key in sorted(self.former)}),
+                before.former_upstreams,
+            ),
+        )
+        return self._with_pods(self._with_slices(index))
+
+    def _with_slices(self, index: Index) -> Index:
+        """
+        Find the slices of each Service.
+
+        Any slice can name any Service. Where some of them lie in the Service's own folder, whoever
+        owns that folder says which endpoints it has, and nobody else adds any.
+        """
+        concerned = set(self.changed.get("Service", ()))
+        all_slices = self.before.all_slices
+        if pieces := self.changed.get("EndpointSlice"):
+            old, grouped = self.before.kinds.get("EndpointSlice", _NOTHING), dict(all_slices)
+            for key, new in pieces.items():
+                for resource in filter(None, (old.get(key), new)):
+                    if (service := _service_of(resource)) is not None:
+                        concerned.add(service)
+                        _regroup(grouped, service, resource, added=resource is new)
+            all_slices = MappingProxyType(grouped)
+        if not concerned:
+            return index
+        slices: dict[Key, tuple[Resource[EndpointSlice], ...] | None] = {}
+        for service in concerned:
+            every = all_slices.get(service, ())
+            owner = index.services.get(service)
+            if owner is not None:
+                folder = _folder(owner)
+                every = tuple(one for one in every if _folder(one) == folder) or every
+            known = self.before.endpoint_slices.get(service, ())
+            slices[service] = same(every, known) or None
+        return replace(
+            index,
+            all_slices=all_slices,
+            endpoint_slices=updated(self.before.endpoint_slices, slices),
+        )
+
+    def _with_pods(self, index: Index) -> Index:
+        concerned, sharing = set(self.before.contested), self.before.sharing
+        if pods := self.changed.get("Pod"):
+            old, grouped = self.before.pods, dict(sharing)
+            for key, new in pods.items():
+                for pod in filter(None, (old.get(key), new)):
+                    if pod.spec.status.pod_ip:
+                        address = (pod.ref.namespace, pod.spec.status.pod_ip)
+                        concerned.add(address)
+                        _regroup(grouped, address, pod, added=pod is new)
+            sharing = MappingProxyType(grouped)
+        if not concerned:
+            return index
+        chosen: dict[Key, Resource[Pod] | None] = {}
+        contested: set[Key] = set()
+        for address in concerned:
+            every = sharing.get(address, ())
+            if len(every) > 1:
+                contested.add(address)
+            chosen[address] = min(every, key=self._pod_precedence) if every else None
+        return replace(
+            index,
+            sharing=sharing,
+            contested=same(frozenset(contested), self.before.contested),
+            pods_by_ip=updated(self.before.pods_by_ip, chosen),
+        )
+
+    def _pod_precedence(self, pod: Resource[Pod]) -> tuple[bool, int, str]:
+        past = cast("Resource[Pod] | None", self.past.good.get(pod.ref))
+        had_it = past is not None and past.spec.status.pod_ip == pod.spec.status.pod_ip
+        return not had_it, _depth(pod.locator.origin, pod.ref.namespace), pod.ref.name
+
+
+def _with_names(before: tuple[str, ...], known: Mapping[str, bool]) -> tuple[str, ...]:
+    """Return names with others, or without some; hardly ever anything comes or goes."""
+    if all(_has(before, name) is exists for name, exists in known.items()):
+        return before
+    every = {*before, *known}
+    return tuple(sorted(name for name in every if known.get(name, True)))
+
+
+def _has(names: tuple[str, ...], name: str) -> bool:
+    place = bisect_left(names, name)
+    return place < len(names) and names[place] == name
+
+
+def _regroup(
+    groups: dict[Key, tuple[Resource[Any], ...]],
+    key: Key,
+    resource: Resource[Any],
+    *,
+    added: bool,
+) -> None:
+    """Take a resource out of its group, or put it in."""
+    rest = tuple(each for each in groups.get(key, ()) if each is not resource)
+    if added:
+        groups[key] = tuple(sorted((*rest, resource), key=lambda each: each.ref.key))
+    elif rest:
+        groups[key] = rest
+    else:
+        groups.pop(key, None)
 
 
 def _precedence(
@@ -191,50 +410,10 @@ def _duplicate(ref: ResourceRef, first: Position, other: Position) -> Diagnostic
     )
 
 
-def _by_service(
-    slices: Iterable[Resource[EndpointSlice]], services: Mapping[Key, Resource[Service]]
-) -> Mapping[Key, tuple[Resource[EndpointSlice], ...]]:
-    """
-    Find the slices of each Service.
-
-    Any slice can name any Service. Where some of them lie in the Service's own folder, whoever owns
-    that folder says which endpoints it has, and nobody else adds any.
-    """
-    found: defaultdict[Key, list[Resource[EndpointSlice]]] = defaultdict(list)
-    for resource in slices:
-        if (service := resource.labels.get(SERVICE_LABEL)) is not None:
-            found[resource.ref.namespace, service].append(resource)
-    for key, all_of_it in found.items():
-        if (owner := services.get(key)) is not None:
-            folder = _folder(owner)
-            found[key] = [one for one in all_of_it if _folder(one) == folder] or all_of_it
-    return MappingProxyType({key: tuple(found[key]) for key in sorted(found)})
+def _service_of(piece: Resource[EndpointSlice]) -> Key | None:
+    service = piece.labels.get(SERVICE_LABEL)
+    return None if service is None else (piece.ref.namespace, service)
 
 
 def _folder(resource: Resource[Any]) -> str:
     return resource.locator.origin.rpartition("/")[0]
-
-
-def _by_ip(
-    pods: Iterable[Resource[Pod]], last_good: Mapping[ResourceRef, Resource[Model]]
-) -> Mapping[Key, Resource[Pod]]:
-    sharing: defaultdict[Key, list[Resource[Pod]]] = defaultdict(list)
-    for pod in pods:
-        if pod.spec.status.pod_ip:
-            sharing[pod.ref.namespace, pod.spec.status.pod_ip].append(pod)
-
-    def precedence(pod: Resource[Pod]) -> tuple[bool, int, str]:
-        past = cast("Resource[Pod] | None", last_good.get(pod.ref))
-        had_it = past is not None and past.spec.status.pod_ip == pod.spec.status.pod_ip
-        return not had_it, _depth(pod.locator.origin, pod.ref.namespace), pod.ref.name
-
-    return MappingProxyType({key: min(those, key=precedence) for key, those in sharing.items()})
-
-
-def _by_namespace(
-    tables: Iterable[Resource[RouteTableSpec]],
-) -> Mapping[str, tuple[Resource[RouteTableSpec], ...]]:
-    found: defaultdict[str, list[Resource[RouteTableSpec]]] = defaultdict(list)
-    for table in tables:
-        found[table.ref.namespace].append(table)
-    return MappingProxyType({namespace: tuple(found[namespace]) for namespace in found})

@@ -1,0 +1,60 @@
+"""
+What has not changed is the very same object.
+
+Every stage of a translation keeps the objects of the translation before wherever they are equal, so
+that the next stage sees what changed by looking at identities. All of it is about speed and memory
+only: no result depends on what there was before.
+"""
+
+from __future__ import annotations
+
+from operator import is_, itemgetter
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+def same(new: T, old: T | None) -> T:
+    """Return the older of two equal values."""
+    return old if old is not None and new == old else new
+
+
+def same_items(new: tuple[T, ...], old: tuple[T, ...]) -> tuple[T, ...]:
+    """Return the older of equal items that stand at the same place, or all of them as they were."""
+    if len(new) != len(old):
+        return new
+    items = tuple([same(one, other) for one, other in zip(new, old, strict=True)])
+    return old if all(map(is_, items, old)) else items
+
+
+def changes(new: Mapping[K, object], old: Mapping[K, object]) -> set[K]:
+    """Find the keys under which another object is than before, or none any more."""
+    if new is old:
+        return set()
+    get = old.get
+    found = {key for key, value in new.items() if get(key) is not value}
+    return found | (old.keys() - new.keys())
+
+
+def updated(before: Mapping[K, T], changed: Mapping[K, T | None]) -> Mapping[K, T]:
+    """
+    Return a mapping with some other values; without those that are None, and sorted as it was.
+
+    The cost is that of a copy, and of sorting only when there are new keys.
+    """
+    if all(before.get(key) is value for key, value in changed.items()):
+        return before
+    after = dict(before)
+    for key, value in changed.items():
+        if value is None:
+            after.pop(key, None)
+        else:
+            after[key] = value
+    if not all(key in before for key, value in changed.items() if value is not None):
+        after = dict(sorted(after.items(), key=itemgetter(0)))
+    return MappingProxyType(after)
