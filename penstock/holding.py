@@ -48,13 +48,7 @@ def held_since(
 def count_routes(served: Served) -> Mapping[str, int]:
     """Count the written routes of a proxy by what became of them."""
     counts = Counter(outcome.name.lower() for outcome in served.outcomes.values())
-    sources = {
-        route.source
-        for configuration in served.proxy.route_configurations
-        for host in configuration.virtual_hosts
-        for route in host.routes
-    }
-    counts[_SERVED] = sum(source not in served.outcomes for source in sources)
+    counts[_SERVED] = served.as_written
     return MappingProxyType({fate: counts[fate] for fate in FATES})
 
 

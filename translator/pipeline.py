@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from translator.lower import Incumbents, Victim, cluster, lower
+from translator.lower import NOTHING, Incumbents, Lowered, Victim, cluster, lower
 from translator.parse import parse
 from translator.policy import (
     Backends,
@@ -23,16 +24,17 @@ from translator.policy import (
     serve,
     victims_of,
 )
-from translator.report import Damage, Diagnostic, Position, Severity, rules
-from translator.resources import build_index, folder_namespace, read
+from translator.report import Damage, Diagnostic, Position, ResourceRef, Severity, rules
+from translator.resources import EMPTY, Past, Resource, folder_namespace, read, update_index
+from translator.resources.base import Model
+from translator.reuse import updated
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from translator import ir
-    from translator.lower import Affected, Blame, Lowered
+    from translator.lower import Affected, Blame
     from translator.policy import Hit, Refusal
-    from translator.report import ResourceRef
     from translator.resources import Index, Reading
 
 
@@ -63,6 +65,20 @@ class FileReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What was done on the way to a translation; no result depends on it."""
+
+    flawed: Mapping[str, FileReading] = field(default_factory=dict)
+    """The texts with mistakes."""
+    written: Lowered = NOTHING
+    """The resources as they are written."""
+    decided: Lowered = NOTHING
+    """The same with former ones in the place of those that turned out to be invalid."""
+    goods: frozenset[ResourceRef] = frozenset()
+    """The resources that are remembered although they are not there any more, or not as such."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
     """What some inputs mean."""
 
@@ -81,6 +97,8 @@ class Translation:
     """The reading of each text, for the next translation to reuse."""
     memory: Memory
     """What the next translation has to know of this one, also after a restart."""
+    work: Work = field(default_factory=Work, compare=False, repr=False)
+    """What the next translation can use again of this one."""
 
     @property
     def proxies(self) -> tuple[ir.Proxy, ...]:
@@ -136,82 +154,225 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
     """
     if previous is not None and previous.inputs == inputs and previous.served:
         return previous
-    quarantine = Quarantine(inputs.refusals)
-    memory = quarantine.disprove(previous.memory if previous is not None else Memory())
-    known = previous.files if previous is not None else {}
-    files = {
-        origin: read_file(origin, text, known.get(origin))
-        for origin, text in sorted(inputs.files.items())
-    }
-    damaged = {*inputs.unreadable, *(origin for origin, file in files.items() if file.damaged)}
-    readings = [reading for file in files.values() for reading in file.readings]
-    last_good = {ref: good.resource for ref, good in memory.resources.items()}
-    lost = _lost(memory, damaged)
-    incumbents = Incumbents.of(past.served for past in memory.proxies.values())
-    index, conflicts = build_index(readings, last_good=last_good, lost=lost)
-    lowered = lower(index, incumbents)
-    written = index
-    hits = [hit for proxy in lowered.proxies for hit in quarantine.find(proxy)]
-    refused = {hit.refusal.owner for hit in hits if hit.refusal.subject is Subject.RESOURCE}
-    mistakes, rejected = lowered.findings, lowered.rejected | refused
-    if refused or not rejected.isdisjoint(last_good):
-        # Only now is it known that they are invalid, and that what was good must stand in.
-        index, conflicts = build_index(
-            readings,
-            last_good=last_good,
-            lost=lost,
-            rejected=refused | (rejected & last_good.keys()),
+    return _Translating(inputs, previous or restored(Memory())).translation()
+
+
+class _Translating:
+    """One translation, from stage to stage."""
+
+    def __init__(self, inputs: Inputs, previous: Translation) -> None:
+        self._inputs = inputs
+        self._previous = previous
+        self._quarantine = Quarantine(inputs.refusals)
+        self._memory = self._quarantine.disprove(previous.memory)
+        self._read()
+        damaged = {origin for origin, file in self._flawed.items() if file.damaged}
+        self._lost = _Lost(self._memory, {*inputs.unreadable, *damaged})
+
+    def _read(self) -> None:
+        """Read the texts that are new."""
+        texts, known = self._inputs.files, self._previous.files
+        work = self._previous.work
+        changed = {
+            origin
+            for origin, text in texts.items()
+            if (file := known.get(origin)) is None or file.text is not text
+        }
+        if len(texts) - sum(origin not in known for origin in changed) < len(known):
+            changed |= known.keys() - texts.keys()
+        read = {
+            origin: read_file(origin, texts[origin], known.get(origin)) if origin in texts else None
+            for origin in sorted(changed)
+        }
+        self._files = updated(known, read)
+        self._flawed = updated(
+            work.flawed,
+            {o: file if file and file.diagnostics else None for o, file in read.items()},
         )
-        lowered = lower(index, incumbents)
-        own = (found for found in mistakes if found.diagnostic.resource in index.stale)
-        mistakes = (*lowered.findings, *own)
-    policy, complaints = read_policy(index)
-    spare = Backends.of(*lowered.former)
-    served: dict[str, Served] = {}
-    for proxy in lowered.proxies:
-        marked, guilty = quarantine.mark(proxy)
-        hits += guilty
-        served[proxy.name] = serve(
-            marked,
-            policy,
-            memory.proxies.get(proxy.name),
-            stale=index.stale,
-            spare=spare,
-            refused=quarantine.refuses,
+        self._changed = {o for o in changed if self._files.get(o) is not known.get(o)}
+
+    def _stage(
+        self, before: Lowered, rejected: frozenset[ResourceRef]
+    ) -> tuple[Lowered, tuple[Diagnostic, ...]]:
+        """Index and lower all resources, but for those that turned out to be invalid."""
+        known = self._previous.files
+        good = _Resources(self._memory.resources)
+        past = Past(good=good, lost=self._lost.refs, rejected=rejected)
+        fresh = before.index is EMPTY
+        index, conflicts = update_index(
+            before.index,
+            gone=() if fresh else _readings(known, self._changed),
+            come=_readings(self._files, self._files if fresh else self._changed),
+            past=past,
         )
-    lowered = _with_victims(lowered, hits)
-    findings: list[tuple[Diagnostic, Iterable[Blame]]] = [
-        *(
-            (_unreadable(origin, reason), [(ref, "") for ref in _lost(memory, {origin})])
-            for origin, reason in inputs.unreadable.items()
-        ),
-        *(
-            finding
-            for origin, file in files.items()
-            for finding in _findings(origin, file, lowered, memory)
-        ),
-        *((diagnostic, ()) for diagnostic in (*conflicts, *complaints)),
-        *((finding.diagnostic, [finding.blame]) for finding in mistakes),
-        *(
-            (diagnostic, [blame])
-            for diagnostic, blame in find_refused(hits, written, lowered.labels)
-        ),
-    ]
-    diagnostics, holding = _explained(findings, index.broken | index.stale, lowered, served, policy)
-    return Translation(
-        inputs=inputs,
-        policy=policy,
-        served=served,
-        diagnostics=diagnostics,
-        holding=holding,
-        affected=lowered.affected,
-        files=files,
-        memory=Memory(
-            resources=_good_resources(files, index, memory, served, rejected),
-            proxies={name: decided.memory for name, decided in served.items()},
-            proven=memory.proven,
-        ),
-    )
+        incumbents = Incumbents.of(each.served for each in self._memory.proxies.values())
+        return lower(index, incumbents, before), conflicts
+
+    def translation(self) -> Translation:
+        """Go through all stages."""
+        quarantine, memory, before = self._quarantine, self._memory, self._previous.work
+        written, conflicts = self._stage(before.written, frozenset())
+        hits = [hit for proxy in written.proxies for hit in quarantine.find(proxy)]
+        refused = {hit.refusal.owner for hit in hits if hit.refusal.subject is Subject.RESOURCE}
+        mistakes, rejected = written.findings, written.rejected | refused
+        decided = written
+        replaced = refused.union(ref for ref in rejected if ref in memory.resources)
+        if replaced:
+            # Only now is it known that they are invalid, and that what was good must stand in.
+            decided, conflicts = self._stage(before.decided, frozenset(replaced))
+            stale = decided.index.stale
+            own = (found for found in mistakes if found.diagnostic.resource in stale)
+            mistakes = (*decided.findings, *own)
+        policy, complaints = read_policy(decided.index)
+        served, more = self._serve(decided, policy)
+        hits += more
+        lowered = _with_victims(decided, hits)
+        findings: list[tuple[Diagnostic, Iterable[Blame]]] = [
+            *(
+                (_unreadable(origin, reason), [(ref, "") for ref in self._lost.of(origin)])
+                for origin, reason in self._inputs.unreadable.items()
+            ),
+            *(
+                finding
+                for origin, file in self._flawed.items()
+                for finding in _findings(origin, file, lowered, self._lost)
+            ),
+            *((diagnostic, ()) for diagnostic in (*conflicts, *complaints)),
+            *((finding.diagnostic, [finding.blame]) for finding in mistakes),
+            *(
+                (diagnostic, [blame])
+                for diagnostic, blame in find_refused(hits, written.index, lowered.labels)
+            ),
+        ]
+        unusable = decided.index.broken | decided.index.stale
+        diagnostics, holding = _explained(findings, unusable, lowered, served, policy)
+        resources, goods = self._remember(decided.index, served, rejected)
+        return Translation(
+            inputs=self._inputs,
+            policy=policy,
+            served=served,
+            diagnostics=diagnostics,
+            holding=holding,
+            affected=lowered.affected,
+            files=self._files,
+            memory=Memory(
+                resources=resources,
+                proxies={name: decision.memory for name, decision in served.items()},
+                proven=memory.proven,
+            ),
+            work=Work(flawed=self._flawed, written=written, decided=decided, goods=goods),
+        )
+
+    def _serve(
+        self, lowered: Lowered, policy: InvalidConfig
+    ) -> tuple[dict[str, Served], list[Hit]]:
+        """Decide what each proxy is served."""
+        spare = Backends.of(*lowered.former)
+        served: dict[str, Served] = {}
+        hits: list[Hit] = []
+        for proxy in lowered.proxies:
+            marked, guilty = self._quarantine.mark(proxy)
+            hits += guilty
+            served[proxy.name] = serve(
+                marked,
+                policy,
+                self._memory.proxies.get(proxy.name),
+                stale=lowered.index.stale,
+                spare=spare,
+                refused=self._quarantine.refuses,
+                before=self._previous.served.get(proxy.name),
+            )
+        return served, hits
+
+    def _remember(
+        self, index: Index, served: Mapping[str, Served], rejected: frozenset[ResourceRef]
+    ) -> tuple[Mapping[ResourceRef, Good], frozenset[ResourceRef]]:
+        """
+        Remember the resources that are good, and those of the past that are still of use.
+
+        Returns:
+            The resources, and which of them are not simply those that are there.
+        """
+        known, work = self._memory.resources, self._previous.work
+        concerned = {
+            *(each.ref for each in _readings(self._files, self._changed)),
+            *(each.ref for each in _readings(self._previous.files, self._changed)),
+            *index.special,
+            *work.decided.index.special,
+            *work.goods,
+            *rejected,
+        }
+        if work.decided is NOTHING or known is not self._previous.memory.resources:
+            concerned |= {*index.claims, *known}
+        needed: frozenset[str] | None = None
+        good: dict[ResourceRef, Good | None] = {}
+        goods: set[ResourceRef] = set()
+        for ref in concerned:
+            if ref is None:
+                continue
+            resource = index.find(ref)
+            good[ref] = past = known.get(ref)
+            if resource is not None and ref not in rejected and ref not in index.stale:
+                origin = resource.locator.origin
+                if past is None or past.resource is not resource:
+                    good[ref] = Good(
+                        origin=origin, text=self._files[origin].text, resource=resource
+                    )
+                continue
+            if past is None:
+                continue
+            goods.add(ref)
+            if ref in index.stale or ref in index.broken:
+                continue
+            if needed is None:
+                needed = frozenset(name for each in served.values() for name in each.needed)
+            if ref.kind != "Upstream" or cluster(ref.namespace, ref.name) not in needed:
+                good[ref] = None
+                goods.discard(ref)
+        return updated(known, good), frozenset(goods)
+
+
+class _Resources(Mapping[ResourceRef, Resource[Model]]):
+    """The resources that were good last."""
+
+    def __init__(self, good: Mapping[ResourceRef, Good]) -> None:
+        self._good = good
+
+    def __getitem__(self, ref: ResourceRef) -> Resource[Model]:
+        return self._good[ref].resource
+
+    def __iter__(self) -> Iterator[ResourceRef]:
+        return iter(self._good)
+
+    def __len__(self) -> int:
+        return len(self._good)
+
+
+class _Lost:
+    """The resources that were in files, or below folders, that cannot be read any more."""
+
+    def __init__(self, memory: Memory, damaged: Container[str]) -> None:
+        # To look through all resources takes long, and hardly ever anything is damaged.
+        self._by_origin: dict[str, list[ResourceRef]] = {}
+        for ref, good in memory.resources.items() if damaged else ():
+            for origin in _with_folders(good.origin):
+                if origin in damaged:
+                    self._by_origin.setdefault(origin, []).append(ref)
+
+    @property
+    def refs(self) -> frozenset[ResourceRef]:
+        """All of them."""
+        return frozenset(ref for those in self._by_origin.values() for ref in those)
+
+    def of(self, origin: str) -> list[ResourceRef]:
+        """Those of one file or folder."""
+        return self._by_origin.get(origin, [])
+
+
+def _readings(files: Mapping[str, FileReading], origins: Iterable[str]) -> Iterator[Reading]:
+    for origin in origins:
+        if origin in files:
+            yield from files[origin].readings
 
 
 def _with_victims(lowered: Lowered, hits: Sequence[Hit]) -> Lowered:
@@ -226,14 +387,14 @@ def _with_victims(lowered: Lowered, hits: Sequence[Hit]) -> Lowered:
 
 
 def _findings(
-    origin: str, file: FileReading, lowered: Lowered, memory: Memory
+    origin: str, file: FileReading, lowered: Lowered, lost: _Lost
 ) -> Iterator[tuple[Diagnostic, list[Blame]]]:
     """List the findings of a file with what is to blame for the routes that they break."""
     blames: dict[Diagnostic, Blame] = {}
     for reading in file.readings:
         if reading.ref is None:
             continue
-        labels = lowered.labels.get(reading.ref, ())
+        labels = lowered.labels(reading.ref)
         if reading.broken:
             blames |= dict.fromkeys(reading.diagnostics, (reading.ref, ""))
             continue
@@ -241,8 +402,7 @@ def _findings(
             # Of a table that is defined twice, only one is lowered.
             if index < len(labels):
                 blames |= dict.fromkeys(found, (reading.ref, labels[index]))
-    # To look through all resources takes long, and few files are damaged.
-    gone: list[Blame] = [(ref, "") for ref in _lost(memory, {origin})] if file.damaged else []
+    gone: list[Blame] = [(ref, "") for ref in lost.of(origin)] if file.damaged else []
     for diagnostic in file.diagnostics:
         if _hides(diagnostic):
             yield diagnostic, gone
@@ -295,47 +455,17 @@ def _owners(ref: ResourceRef | None, lowered: Lowered) -> Iterator[tuple[str, Po
         yield f"delegated from {ref}", place.value
 
 
-def _good_resources(
-    files: Mapping[str, FileReading],
-    index: Index,
-    memory: Memory,
-    served: Mapping[str, Served],
-    rejected: Container[ResourceRef],
-) -> dict[ResourceRef, Good]:
-    """Remember the resources that are good, and those of the past that are still of use."""
-    good: dict[ResourceRef, Good] = {}
-    for origin, file in files.items():
-        for reading in file.readings:
-            resource = reading.resource
-            if resource is None or resource.ref in rejected:
-                continue
-            if index.resources.get(resource.ref) is resource:
-                good[resource.ref] = Good(origin=origin, text=file.text, resource=resource)
-    needed = {name for decided in served.values() for name in decided.needed}
-    for ref, past in memory.resources.items():
-        upstream = ref.kind == "Upstream" and cluster(ref.namespace, ref.name) in needed
-        if ref not in good and (ref in index.stale or ref in index.broken or upstream):
-            good[ref] = past
-    return {ref: good[ref] for ref in sorted(good)}
-
-
-def _lost(memory: Memory, damaged: Container[str]) -> set[ResourceRef]:
-    """Find the resources that were in a file, or below a folder, that cannot be read any more."""
-    return {ref for ref, good in memory.resources.items() if _below(good.origin, damaged)}
-
-
 def _hides(found: Diagnostic) -> bool:
     """Tell whether a finding is about a text of which nobody knows what it was to define."""
     nameless = found.resource is None and found.severity is Severity.ERROR
     return found.rule.damage is Damage.FILE or nameless
 
 
-def _below(origin: str, damaged: Container[str]) -> bool:
+def _with_folders(origin: str) -> Iterator[str]:
+    """Yield a file and the folders that it is in."""
     while origin:
-        if origin in damaged:
-            return True
+        yield origin
         origin = origin.rpartition("/")[0]
-    return False
 
 
 def _unreadable(origin: str, reason: str) -> Diagnostic:

@@ -38,7 +38,9 @@ def changes(new: Mapping[K, object], old: Mapping[K, object]) -> set[K]:
         return set()
     get = old.get
     found = {key for key, value in new.items() if get(key) is not value}
-    return found | (old.keys() - new.keys())
+    if len(new) - sum(key not in old for key in found) < len(old):
+        found |= old.keys() - new.keys()
+    return found
 
 
 def updated(before: Mapping[K, T], changed: Mapping[K, T | None]) -> Mapping[K, T]:

@@ -10,7 +10,17 @@ is kept and marked.
 from translator.lower.findings import Blame, Finding, Victim
 from translator.lower.hosts import Affected
 from translator.lower.incumbents import Incumbents
-from translator.lower.lowering import Lowered, lower
+from translator.lower.lowering import NOTHING, Lowered, lower
 from translator.lower.names import cluster
 
-__all__ = ["Affected", "Blame", "Finding", "Incumbents", "Lowered", "Victim", "cluster", "lower"]
+__all__ = [
+    "NOTHING",
+    "Affected",
+    "Blame",
+    "Finding",
+    "Incumbents",
+    "Lowered",
+    "Victim",
+    "cluster",
+    "lower",
+]

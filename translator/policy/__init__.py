@@ -6,12 +6,13 @@ IR to serve, in which every route is valid, what was decided for which route, an
 Pure: what was served before is a value that the caller keeps, across restarts too.
 """
 
+from translator.policy.decisions import Backends, Outcome
 from translator.policy.effects import effect, held_by, held_phrase, hold
 from translator.policy.memory import WHOLE_KINDS, Good, Memory, Proven, ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
 from translator.policy.quarantine import Hit, Quarantine, Refusal, Subject, victims_of
 from translator.policy.refused import find_refused
-from translator.policy.serve import Backends, Outcome, Served, serve
+from translator.policy.serve import Served, serve
 from translator.policy.settings import read_policy
 from translator.policy.suspects import Suspect, suspect, suspects
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from translator.policy.decisions import Outcome
 from translator.policy.mode import InvalidConfig, Mode
-from translator.policy.serve import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -25,7 +25,8 @@ class ProxyMemory:
     whole: bool
     """Whether it was ever served entirely as written; before that there is nothing to hold."""
     good: Mapping[str, tuple[ir.Route, ...]]
-    """The last good version of each route by its identity, one Envoy route for each matcher."""
+    """By virtual host the last good version of each of its routes, one Envoy route for each
+    matcher; where all routes are good, the very ones that are served."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from translator.ir.digest import digest, digest_routes
 from translator.policy.memory import Memory, ProxyMemory
 from translator.policy.routes import groups
 from translator.report import ResourceRef, rules
+from translator.reuse import same, updated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -122,7 +123,7 @@ class Quarantine:
         """
         if not self:
             return memory
-        resources: dict[ResourceRef, Good] = dict(memory.resources)
+        resources: dict[ResourceRef, Good | None] = {}
         proxies: dict[str, ProxyMemory] = {}
         for name, past in memory.proxies.items():
             proven = memory.proven.get(name)
@@ -131,14 +132,10 @@ class Quarantine:
                 for hit in self.find(past.served)
                 if hit.refusal.subject is Subject.RESOURCE
             }
-            for owner in whole & resources.keys():
-                del resources[owner]
-                if proven is not None and owner in proven.resources:
-                    resources[owner] = proven.resources[owner]
+            for owner in whole & memory.resources.keys():
+                resources[owner] = proven.resources.get(owner) if proven is not None else None
             proxies[name] = self._disprove(past, proven.proxy if proven else None, bool(whole))
-        return replace(
-            memory, resources={ref: resources[ref] for ref in sorted(resources)}, proxies=proxies
-        )
+        return replace(memory, resources=updated(memory.resources, resources), proxies=proxies)
 
     def _disprove(
         self,
@@ -146,19 +143,32 @@ class Quarantine:
         proven: ProxyMemory | None,
         refused: bool,  # noqa: FBT001
     ) -> ProxyMemory:
-        good: dict[str, tuple[ir.Route, ...]] = {}
-        for key, routes in past.good.items():
-            if not self.refuses(routes):
-                good[key] = routes
-            elif proven is not None and not self.refuses(proven.good.get(key, ())):
-                good[key] = proven.good.get(key, ())
-        good = {key: routes for key, routes in good.items() if routes}
+        former = proven.good if proven is not None else {}
+        good = {
+            host: self._disprove_routes(routes, former.get(host, ()))
+            for host, routes in past.good.items()
+        }
         _, hits = self.mark(past.served)
         if not hits and not refused:
             return replace(past, good=good)
         if proven is None:
             return ProxyMemory(served=past.served, whole=False, good=good)
         return ProxyMemory(served=proven.served, whole=proven.whole, good=good)
+
+    def _disprove_routes(
+        self, routes: tuple[ir.Route, ...], former: tuple[ir.Route, ...]
+    ) -> tuple[ir.Route, ...]:
+        """Replace those of the good routes of a host that turned out to be refused."""
+        if not any(self._known(route.source) for route in routes):
+            return routes
+        proven = {group[0].identity: group for group in groups(former)}
+        good: list[ir.Route] = []
+        for group in groups(routes):
+            if not self.refuses(group):
+                good += group
+            elif not self.refuses(last := proven.get(group[0].identity, ())):
+                good += last
+        return same(tuple(good), routes)
 
     def _mark_host(self, host: ir.VirtualHost, hits: list[Hit]) -> ir.VirtualHost:
         if not any(self._known(route.source) for route in host.routes):

@@ -8,7 +8,7 @@ from translator.policy.quarantine import Subject
 from translator.report import Diagnostic, rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from translator.policy.quarantine import Hit
     from translator.report import ResourceRef
@@ -19,7 +19,7 @@ _HELP = "Penstock and Envoy disagree here; change it, or send SIGHUP to have it 
 
 
 def find_refused(
-    hits: Iterable[Hit], index: Index, labels: Mapping[ResourceRef, Sequence[str]]
+    hits: Iterable[Hit], index: Index, labels: Callable[[ResourceRef], Sequence[str]]
 ) -> Iterator[tuple[Diagnostic, tuple[ResourceRef, str]]]:
     """
     Say what Envoy refused, once for each route or resource, and what is to blame.
@@ -27,7 +27,7 @@ def find_refused(
     Args:
         hits: What was found in the proxies.
         index: The resources as they are written now.
-        labels: The labels of the routes of each table.
+        labels: Gives the labels of the routes of a table.
     """
     told: set[tuple[ResourceRef, str, Subject]] = set()
     for hit in hits:
@@ -36,13 +36,13 @@ def find_refused(
         if (*blame, refusal.subject) in told:
             continue
         told.add((*blame, refusal.subject))
-        resource = index.resources.get(refusal.owner)
+        resource = index.find(refusal.owner)
         if resource is None:
             continue
         place: tuple[str | int, ...] = ("spec",)
         what, effect = "this", ""
         if refusal.subject is Subject.ROUTE:
-            number = list(labels.get(refusal.owner, ())).index(hit.source.route)
+            number = list(labels(refusal.owner)).index(hit.source.route)
             place = (*_ROUTES[refusal.owner.kind], number)
             what = "this route"
         elif refusal.subject is Subject.ENDPOINTS:

@@ -1,50 +1,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from operator import is_
 from typing import TYPE_CHECKING
 
-from translator import ir
+from translator.policy.decisions import Outcome, Past, Traits, clusters_of, decide
 from translator.policy.memory import ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
 from translator.policy.quarantine import owner_of
-from translator.policy.routes import WHOLE, groups, lost_share, replaced
+from translator.reuse import same, same_items
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from translator import ir
+    from translator.policy.decisions import Backends, HostDecision
     from translator.report import ResourceRef
-
-
-class Outcome(StrEnum):
-    """What became of an invalid route."""
-
-    HELD = "held"
-    """Its proxy keeps all of its last good routes."""
-    KEPT = "kept"
-    """Its own last good version is served."""
-    REPLACED = "replaced"
-    """It answers with the configured error."""
-    LEFT_OUT = "left out"
-    """It is not served: nobody knows which requests it matches."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backends:
-    """Clusters with their load assignments, by name."""
-
-    clusters: Mapping[str, ir.Cluster]
-    assignments: Mapping[str, ir.LoadAssignment]
-
-    @classmethod
-    def of(
-        cls, clusters: Iterable[ir.Cluster], assignments: Iterable[ir.LoadAssignment]
-    ) -> Backends:
-        """Index clusters and load assignments."""
-        return cls(
-            clusters={cluster.name: cluster for cluster in clusters},
-            assignments={assignment.cluster: assignment for assignment in assignments},
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +38,31 @@ class Served:
     million meet these."""
     waiting: tuple[ir.Source, ...]
     """The tables whose valid changes wait because the proxy is held; sorted."""
+    decisions: Mapping[tuple[str, str], HostDecision]
+    """By route configuration and virtual host, what was decided by the policy alone."""
+    traits: Mapping[tuple[str, str], Traits]
+    """The same of the routes that are served."""
 
     @property
     def needed(self) -> frozenset[str]:
         """The clusters that its routes, and the last good versions of its routes, lead to."""
-        last_good = (route for group in self.memory.good.values() for route in group)
-        return frozenset((*_needed(_routes(self.proxy)), *_needed(last_good)))
+        served = {id(traits.routes): traits.clusters for traits in self.traits.values()}
+        others = (each for each in self.memory.good.values() if id(each) not in served)
+        return frozenset[str]().union(*served.values(), *map(clusters_of, others))
+
+    @property
+    def as_written(self) -> int:
+        """How many routes are served as they are written, counted in each domain."""
+        every = sum(traits.written for traits in self.traits.values())
+        guilty = (key for key, decision in self.decisions.items() if decision.outcomes)
+        stand_ins = {
+            (key, route.identity)
+            for key in guilty
+            if key in self.traits
+            for route in self.traits[key].routes
+            if route.source in self.outcomes
+        }
+        return every - len(stand_ins)
 
 
 def serve(
@@ -83,6 +73,7 @@ def serve(
     stale: frozenset[ResourceRef],
     spare: Backends,
     refused: Callable[[tuple[ir.Route, ...]], bool] = lambda _: False,
+    before: Served | None = None,
 ) -> Served:
     """
     Decide what a proxy is served.
@@ -96,39 +87,33 @@ def serve(
             that is held or kept may still need them, with endpoints as they are now.
         refused: Tells what Envoy does not take even in the place of an invalid route: if it
             refuses the matcher, then with every action.
+        before: An earlier decision. Of what has not changed since it is used again; the result
+            does not depend on it.
     """
-    past = (
-        Backends.of(memory.served.clusters, memory.served.load_assignments)
-        if memory is not None
-        else Backends.of((), ())
-    )
-    there = (
-        {cluster.name for cluster in proxy.clusters} | spare.clusters.keys() | past.clusters.keys()
-    )
-    before = {
-        key: routes
-        for key, routes in (memory.good if memory is not None else {}).items()
-        if there.issuperset(_needed(routes))
-    }
-    good: dict[str, tuple[ir.Route, ...]] = {}
-    outcomes: dict[ir.Source, Outcome] = {}
-    shares = {
-        route.source: share for route in _routes(proxy) if 0 < (share := lost_share(route)) < WHOLE
-    }
-    configurations = tuple(
-        replace(
-            configuration,
-            virtual_hosts=tuple(
-                _host(host, policy, before, good, outcomes, refused)
-                for host in configuration.virtual_hosts
-            ),
+    past = Past(proxy=proxy, memory=memory, spare=spare)
+    known = before.decisions if before is not None else {}
+    decisions = {
+        (configuration.name, host.name): decide(
+            host, policy, past, refused, known.get((configuration.name, host.name))
         )
         for configuration in proxy.route_configurations
-    )
+        for host in configuration.virtual_hosts
+    }
+    good = {host: decision.good for (_, host), decision in decisions.items()}
+    outcomes = {
+        source: outcome
+        for decision in decisions.values()
+        for source, outcome in decision.outcomes.items()
+    }
+    shares = {
+        source: share
+        for decision in decisions.values()
+        for source, share in decision.shares.items()
+    }
     invalid = tuple(sorted({ref for ref in _owners(proxy) if ref in stale}))
     valid = not outcomes and not invalid
     whole = memory is not None and memory.whole
-    current = replace(proxy, route_configurations=configurations)
+    current = _with_hosts(proxy, decisions)
     waiting: tuple[ir.Source, ...] = ()
     held = memory is not None and whole and not valid and policy.mode is Mode.HOLD
     if held and memory is not None:
@@ -139,7 +124,10 @@ def serve(
             listeners=memory.served.listeners,
             route_configurations=memory.served.route_configurations,
         )
-    current = _with_backends(current, spare, past)
+    traits = _traits(current, before)
+    current = _with_backends(current, {name for t in traits.values() for name in t.clusters}, past)
+    if before is not None:
+        current = _reused(current, before.proxy)
     return Served(
         proxy=current,
         memory=ProxyMemory(served=current, whole=whole or valid, good=good),
@@ -148,47 +136,46 @@ def serve(
         outcomes={source: outcomes[source] for source in sorted(outcomes, key=_by_name)},
         shares=shares,
         waiting=waiting,
+        decisions=decisions,
+        traits=traits,
     )
 
 
-def _host(
-    host: ir.VirtualHost,
-    policy: InvalidConfig,
-    before: Mapping[str, tuple[ir.Route, ...]],
-    good: dict[str, tuple[ir.Route, ...]],
-    outcomes: dict[ir.Source, Outcome],
-    refused: Callable[[tuple[ir.Route, ...]], bool],
-) -> ir.VirtualHost:
-    """Serve one virtual host, and note what is good and what was decided."""
-    routes: list[ir.Route] = []
-    for group in groups(host.routes):
-        key = f"{host.name} {group[0].identity}"
-        if all(route.valid for route in group):
-            good[key] = group
-            routes += group
-            continue
-        last = before.get(key)
-        if last is not None:
-            good[key] = last
-        if last is not None and policy.mode is Mode.KEEP:
-            stand_in, outcome = _renamed(last, group), Outcome.KEPT
-        else:
-            stand_in = tuple(entry for route in group for entry in replaced(route, policy))
-            if refused(stand_in):
-                stand_in = ()
-            outcome = Outcome.REPLACED if stand_in else Outcome.LEFT_OUT
-        routes += stand_in
-        outcomes[group[0].source] = outcome
-    return replace(host, routes=tuple(routes))
+def _with_hosts(proxy: ir.Proxy, decisions: Mapping[tuple[str, str], HostDecision]) -> ir.Proxy:
+    configurations = []
+    for configuration in proxy.route_configurations:
+        hosts = tuple(
+            decisions[configuration.name, host.name].served for host in configuration.virtual_hosts
+        )
+        if not all(map(is_, hosts, configuration.virtual_hosts)):
+            configuration = replace(configuration, virtual_hosts=hosts)  # noqa: PLW2901
+        configurations.append(configuration)
+    if all(map(is_, configurations, proxy.route_configurations)):
+        return proxy
+    return replace(proxy, route_configurations=tuple(configurations))
 
 
-def _renamed(last: tuple[ir.Route, ...], group: tuple[ir.Route, ...]) -> tuple[ir.Route, ...]:
-    """Name routes as they are named now; one without a name of its own goes by its place."""
-    if len(last) != len(group):
-        return last
-    return tuple(
-        replace(route, name=now.name, source=now.source)
-        for route, now in zip(last, group, strict=True)
+def _traits(proxy: ir.Proxy, before: Served | None) -> dict[tuple[str, str], Traits]:
+    known = before.traits if before is not None else {}
+    return {
+        (configuration.name, host.name): Traits.of(
+            host.routes, known.get((configuration.name, host.name))
+        )
+        for configuration in proxy.route_configurations
+        for host in configuration.virtual_hosts
+    }
+
+
+def _reused(proxy: ir.Proxy, old: ir.Proxy) -> ir.Proxy:
+    """Take all that is equal from an earlier proxy."""
+    return same(
+        replace(
+            proxy,
+            route_configurations=same_items(proxy.route_configurations, old.route_configurations),
+            clusters=same_items(proxy.clusters, old.clusters),
+            load_assignments=same_items(proxy.load_assignments, old.load_assignments),
+        ),
+        old,
     )
 
 
@@ -196,29 +183,42 @@ def _waiting(
     wanted: ir.Proxy, past: ir.Proxy, outcomes: Mapping[ir.Source, Outcome]
 ) -> tuple[ir.Source, ...]:
     """Find the tables that have other valid routes than those that are held."""
-    now, then = _routes_by_table(wanted), _routes_by_table(past)
-    changed = {table for table in now.keys() | then.keys() if now.get(table) != then.get(table)}
+    now, then = _routes_by_host(wanted), _routes_by_host(past)
+    changed: set[ir.Source] = set()
+    for key in now.keys() | then.keys():
+        new, old = now.get(key, ()), then.get(key, ())
+        if new is not old:
+            tables, former = _by_table(new), _by_table(old)
+            names = tables.keys() | former.keys()
+            changed.update(name for name in names if tables.get(name) != former.get(name))
     guilty = {replace(source, route="") for source in outcomes}
     return tuple(sorted(changed - guilty, key=_by_name))
 
 
-def _routes_by_table(proxy: ir.Proxy) -> dict[ir.Source, list[ir.Route]]:
+def _routes_by_host(proxy: ir.Proxy) -> dict[tuple[str, str], tuple[ir.Route, ...]]:
+    return {
+        (configuration.name, host.name): host.routes
+        for configuration in proxy.route_configurations
+        for host in configuration.virtual_hosts
+    }
+
+
+def _by_table(routes: tuple[ir.Route, ...]) -> dict[ir.Source, list[ir.Route]]:
     tables: dict[ir.Source, list[ir.Route]] = {}
-    for route in _routes(proxy):
+    for route in routes:
         tables.setdefault(replace(route.source, route=""), []).append(route)
     return tables
 
 
-def _with_backends(proxy: ir.Proxy, spare: Backends, past: Backends) -> ir.Proxy:
+def _with_backends(proxy: ir.Proxy, needed: set[str], past: Past) -> ir.Proxy:
     """Add the clusters that the routes need and nothing defines any more."""
-    there = {cluster.name for cluster in proxy.clusters}
-    missing = sorted(set(_needed(_routes(proxy))) - there)
+    missing = sorted(needed - {cluster.name for cluster in proxy.clusters})
     if not missing:
         return proxy
     clusters = list(proxy.clusters)
     assignments = list(proxy.load_assignments)
     for name in missing:
-        source = spare if name in spare.clusters else past
+        source = past.spare if name in past.spare.clusters else past.backends
         clusters.append(source.clusters[name])
         if name in source.assignments:
             assignments.append(source.assignments[name])
@@ -236,21 +236,6 @@ def _owners(proxy: ir.Proxy) -> Iterator[ResourceRef]:
         sources += [host.source for host in configuration.virtual_hosts]
     for source in sources:
         yield owner_of(source)
-
-
-def _routes(proxy: ir.Proxy) -> Iterator[ir.Route]:
-    for configuration in proxy.route_configurations:
-        for host in configuration.virtual_hosts:
-            yield from host.routes
-
-
-def _needed(routes: Iterable[ir.Route]) -> Iterator[str]:
-    for route in routes:
-        match route.action:
-            case ir.Forward(destination=destination):
-                yield destination.cluster
-            case ir.Split(members=members):
-                yield from (member.destination.cluster for member in members)
 
 
 def _by_name(source: ir.Source) -> tuple[str, str, str, str]:
