@@ -43,6 +43,13 @@ def changes(new: Mapping[K, object], old: Mapping[K, object]) -> set[K]:
     return found
 
 
+def copied(mapping: Mapping[K, T]) -> dict[K, T]:
+    """Copy a mapping without computing the hash of a single key, which `dict` does for a proxy."""
+    if isinstance(mapping, dict | MappingProxyType):
+        return mapping.copy()
+    return dict(mapping)
+
+
 def updated(before: Mapping[K, T], changed: Mapping[K, T | None]) -> Mapping[K, T]:
     """
     Return a mapping with some other values; without those that are None, and sorted as it was.
@@ -51,7 +58,7 @@ def updated(before: Mapping[K, T], changed: Mapping[K, T | None]) -> Mapping[K, 
     """
     if all(before.get(key) is value for key, value in changed.items()):
         return before
-    after = dict(before)
+    after = copied(before)
     for key, value in changed.items():
         if value is None:
             after.pop(key, None)

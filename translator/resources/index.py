@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from translator.report import Diagnostic, ResourceRef, rules
-from translator.reuse import same, updated
+from translator.reuse import copied, same, updated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -200,9 +200,9 @@ class _Update:
     """By kind whether there is a resource of a name, valid or not."""
 
     def __post_init__(self) -> None:
-        self.claims = dict(self.before.claims)
+        self.claims = copied(self.before.claims)
         self.touched = set(self.before.special)
-        self.former = dict(self.before.former_upstreams)
+        self.former = copied(self.before.former_upstreams)
 
     def claim(self, gone: Iterable[Reading], come: Iterable[Reading]) -> None:
         for reading in gone:
@@ -280,7 +280,7 @@ class _Update:
         concerned = set(self.changed.get("Service", ()))
         all_slices = self.before.all_slices
         if pieces := self.changed.get("EndpointSlice"):
-            old, grouped = self.before.kinds.get("EndpointSlice", _NOTHING), dict(all_slices)
+            old, grouped = self.before.kinds.get("EndpointSlice", _NOTHING), copied(all_slices)
             for key, new in pieces.items():
                 for resource in filter(None, (old.get(key), new)):
                     if (service := _service_of(resource)) is not None:
@@ -307,7 +307,7 @@ class _Update:
     def _with_pods(self, index: Index) -> Index:
         concerned, sharing = set(self.before.contested), self.before.sharing
         if pods := self.changed.get("Pod"):
-            old, grouped = self.before.pods, dict(sharing)
+            old, grouped = self.before.pods, copied(sharing)
             for key, new in pods.items():
                 for pod in filter(None, (old.get(key), new)):
                     if pod.spec.status.pod_ip:
