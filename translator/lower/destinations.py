@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from translator import ir
 from translator.lower import names
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from translator.ir import Cluster, Labels
-    from translator.lower.findings import Finding
+    from translator.lower.findings import Finding, Path
     from translator.resources import Index, Key, Resource, UpstreamGroupSpec
     from translator.resources.base import Ref
     from translator.resources.destination import Destination, WeightedDestination
+
+T = TypeVar("T")
 
 _MAX_WEIGHT = 2**32 - 1
 
@@ -31,7 +33,8 @@ Refs: TypeAlias = tuple[ResourceRef, ...]
 class SubsetUse:
     """A destination that restricts an upstream to a subset."""
 
-    place: Place
+    path: Path
+    """Where it stands in the resource."""
     upstream: Key
     labels: Labels
 
@@ -82,14 +85,15 @@ class Destinations:
     groups: Mapping[Key, GroupDraft] = field(default_factory=dict)
     asked: set[ResourceRef] = field(default_factory=set)
     """What was looked up, whether it is there or not."""
+    shared: dict[object, Any] = field(default_factory=dict)
+    """Equal values as one object: the routes of a table lead to the same places."""
 
     def lower_group(self, resource: Resource[UpstreamGroupSpec]) -> GroupDraft:
         """Lower an upstream group."""
         findings = Findings(resource)
         self.asked = set()
-        target = self.split(
-            resource.spec.destinations, Place(resource, ("spec", "destinations")), findings
-        )
+        place = Place(resource, ("spec", "destinations"))
+        target = self.split(resource.spec.destinations, place, findings)
         causes = target.causes
         if target.faults or _has_faults(target.action):
             causes = tuple(dict.fromkeys((resource.ref, *causes)))
@@ -176,8 +180,10 @@ class Destinations:
         namespace = spec.upstream.namespace or findings.resource.ref.namespace
         key = (namespace, name)
         values = spec.subset.values if spec.subset is not None else {}
-        labels = tuple(sorted(values.items()))
-        destination = ir.Destination(cluster=names.cluster(*key), subset=labels)
+        labels: Labels = self._shared(tuple(sorted(values.items())))
+        destination = self._shared(
+            ir.Destination(cluster=self._shared(names.cluster(*key)), subset=labels)
+        )
         ref = ResourceRef("Upstream", namespace, name)
         self.asked.add(ref)
         cluster = self.clusters.get(key)
@@ -186,7 +192,7 @@ class Destinations:
             codes = _check_subset(cluster, key, labels, where, findings) if labels else ()
             if not labels or codes:
                 return _Member(destination=destination, faults=codes)
-            use = SubsetUse(place=where, upstream=key, labels=labels)
+            use = SubsetUse(path=where.path, upstream=self._shared(key), labels=labels)
             return _Member(destination=destination, subsets=(use,))
         if key in self.index.upstreams or ref in self.index.broken:
             # The upstream has a finding of its own.
@@ -199,6 +205,10 @@ class Destinations:
             help=similar_resource(ref, self.index),
         )
         return _Member(destination=destination, faults=(code,))
+
+    def _shared(self, value: T) -> T:
+        found: T = self.shared.setdefault(value, value)
+        return found
 
 
 def _check_subset(

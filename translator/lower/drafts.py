@@ -43,10 +43,12 @@ class Drafts:
             draft = self.groups.get(ref.key) if ref.kind == "UpstreamGroup" else self.table(ref)
             yield from draft.found if draft is not None else ()
 
-    def uses(self, ref: ResourceRef) -> tuple[SubsetUse, ...]:
-        """Return the subsets of upstreams that something asks for."""
+    def uses(self, ref: ResourceRef) -> Iterator[tuple[Place, SubsetUse]]:
+        """Yield the subsets of upstreams that something asks for, each with its place."""
         draft = self.groups.get(ref.key) if ref.kind == "UpstreamGroup" else self.table(ref)
-        return draft.subsets if draft is not None else ()
+        if draft is not None:
+            for use in draft.subsets:
+                yield Place(draft.resource, use.path), use
 
     def table(self, ref: ResourceRef) -> TableDraft | None:
         """Return the routes of a route table or virtual service."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from translator.report import Diagnostic, Position, ResourceRef
@@ -19,6 +20,12 @@ Blame: TypeAlias = tuple[ResourceRef, str]
 """A resource, and the label of one of its routes or the empty string for all of it."""
 
 
+@lru_cache(maxsize=65536)
+def _joined(path: Path, more: Path) -> Path:
+    """Join two paths; the same ones occur in every table, and are to be there once."""
+    return (*path, *more)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Something in a resource's text; its position is looked up only when it is needed."""
@@ -28,7 +35,7 @@ class Place:
 
     def at(self, *path: str | int) -> Place:
         """Go further down."""
-        return Place(self.resource, (*self.path, *path))
+        return Place(self.resource, _joined(self.path, path))
 
     @property
     def value(self) -> Position:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from translator.lower.findings import Findings, Place
     from translator.resources.options import HeaderManipulation, HeaderValueOption
 
+NO_EDITS = HeaderEdits()
+
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 """`token` of RFC 9110, section 5.6.2: names of headers, and methods."""
 _FORBIDDEN_IN_VALUES = re.compile(r"[\x00\r\n]")
@@ -37,7 +39,7 @@ def lower_edits(
 ) -> tuple[HeaderEdits, tuple[str, ...]]:
     """Lower changes to headers; the codes are those of the mistakes in them."""
     if spec is None:
-        return HeaderEdits(), ()
+        return NO_EDITS, ()
     faults: list[str] = []
     edits = HeaderEdits(
         request_add=_added(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from translator.ir import HeaderMatch, Match, PathKind, PathMatch, QueryMatch, ValueKind
@@ -82,9 +83,13 @@ def _header(
         complaint = value_complaint(spec.value)
         if complaint:
             faults.append(findings.add(rules.BAD_HEADER, place.at("value"), complaint))
-    return HeaderMatch(
-        name=spec.name.lower(), kind=kind, value=spec.value, invert=spec.invert_match
-    )
+    return _header_match(spec.name.lower(), kind, spec.value, spec.invert_match)
+
+
+@lru_cache(maxsize=1024)
+def _header_match(name: str, kind: ValueKind, value: str, invert: bool) -> HeaderMatch:  # noqa: FBT001
+    """Make a condition; thousands of routes have the same one, and it is to be there once."""
+    return HeaderMatch(name=name, kind=kind, value=value, invert=invert)
 
 
 def _query(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from translator.ir import Source
@@ -48,13 +49,18 @@ def route_labels(names: Iterable[str]) -> list[str]:
     labels: list[str] = []
     taken: set[str] = set()
     for index, name in enumerate(names):
-        label = name if name and name not in taken else f"{name}#{index}"
+        label = name if name and name not in taken else _numbered(name, index)
         while label in taken:
             # Somebody gave another route a name that looks like ours.
             label += "'"
         taken.add(label)
         labels.append(label)
     return labels
+
+
+@lru_cache(maxsize=4096)
+def _numbered(name: str, index: int) -> str:
+    return f"{name}#{index}"
 
 
 def route(owner: ResourceRef, label: str) -> str:

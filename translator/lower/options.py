@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from translator import ir
-from translator.lower.headers import lower_edits, value_complaint
+from translator.lower.headers import NO_EDITS, lower_edits, value_complaint
 from translator.lower.paths import rewrite_complaint
 from translator.report import rules
 
@@ -39,7 +39,9 @@ class OptionsDraft:
 
     def of(self, action: ir.Action | None) -> ir.Options:
         """Keep what an action can use: what answers by itself forwards nothing."""
-        headers = self.headers or ir.HeaderEdits()
+        if self is UNSET:
+            return _PLAIN
+        headers = self.headers or NO_EDITS
         if not isinstance(action, ir.Forward | ir.Split):
             return ir.Options(headers=headers)
         return ir.Options(
@@ -52,6 +54,7 @@ class OptionsDraft:
 
 
 UNSET = OptionsDraft()
+_PLAIN = ir.Options()
 
 _FOR_FORWARDING = ("prefix_rewrite", "host_rewrite", "timeout", "retries")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from translator.ir import Cluster, Endpoint, Labels, Subsets
     from translator.lower.destinations import SubsetUse
     from translator.lower.drafts import Drafts
-    from translator.lower.findings import Finding
+    from translator.lower.findings import Finding, Place
     from translator.lower.upstreams import Upstreams
     from translator.resources import Key
 
@@ -87,20 +87,20 @@ def check_subsets(drafts: Drafts, upstreams: Upstreams, before: Known) -> Subset
 
 
 def _compare(
-    uses: Iterable[SubsetUse],
+    uses: Iterable[tuple[Place, SubsetUse]],
     clusters: Mapping[Key, Cluster],
     present: Mapping[Key, frozenset[Labels]],
 ) -> Iterator[Finding]:
-    for use in uses:
+    for place, use in uses:
         known, subsets = present.get(use.upstream), clusters[use.upstream].subsets
         if known is None or subsets is None or use.labels in known:
             continue
         upstream = "/".join(use.upstream)
         wanted = " and ".join(f"'{label}: {value}'" for label, value in use.labels)
-        findings = Findings(use.place.resource)
+        findings = Findings(place.resource)
         findings.add(
             rules.EMPTY_SUBSET,
-            use.place,
+            place,
             f"no endpoint of upstream '{upstream}' has {wanted}",
             help=_alternatives(use.labels, known),
             effect=_fallback(upstream, subsets) if known else f"'{upstream}' has no endpoint: 503",
