@@ -132,17 +132,15 @@ class Reloader:
 
     def _work(self, inputs: Inputs, state: State, judgement: Judgement) -> _Work:
         """Translate and encode."""
-        translation = state.translation
         if judgement.refusals:
             inputs = replace(inputs, refusals=tuple(sorted(judgement.refusals)))
-        if translation is None or translation.inputs != inputs:
-            past = state.translation or self._past
-            if past is not None and judgement.proven:
-                past = replace(past, memory=judgement.inform(past.memory))
-            try:
-                translation = self._translate(inputs, past)
-            except Exception as error:  # noqa: BLE001 (our bug is no reason to stop serving)
-                return _Work(translation=None, failures=(("", error),))
+        past = state.translation or self._past
+        if past is not None and judgement.proven:
+            past = replace(past, memory=judgement.inform(past.memory))
+        try:
+            translation = self._translate(inputs, past)
+        except Exception as error:  # noqa: BLE001 (our bug is no reason to stop serving)
+            return _Work(translation=None, failures=(("", error),))
         made: list[tuple[ir.Proxy, Snapshot]] = []
         failures: list[tuple[str, Exception]] = []
         for proxy in (*translation.proxies, *_deleted(state, translation)):

@@ -25,9 +25,9 @@ from translator.policy import (
     victims_of,
 )
 from translator.report import Damage, Diagnostic, Position, ResourceRef, Severity, rules
-from translator.resources import EMPTY, Past, Resource, folder_namespace, read, update_index
+from translator.resources import Past, Resource, folder_namespace, read, update_index
 from translator.resources.base import Model
-from translator.reuse import updated
+from translator.reuse import changes, updated
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
@@ -152,9 +152,10 @@ def translate(inputs: Inputs, previous: Translation | None = None) -> Translatio
 
     Never raises for what users write; their mistakes are diagnostics.
     """
-    if previous is not None and previous.inputs == inputs and previous.served:
+    translating = _Translating(inputs, previous or restored(Memory()))
+    if previous is not None and previous.served and translating.nothing_changed:
         return previous
-    return _Translating(inputs, previous or restored(Memory())).translation()
+    return translating.translation()
 
 
 class _Translating:
@@ -165,6 +166,7 @@ class _Translating:
         self._previous = previous
         self._quarantine = Quarantine(inputs.refusals)
         self._memory = self._quarantine.disprove(previous.memory)
+        self._fresh = previous.work.written is NOTHING
         self._read()
         damaged = {origin for origin, file in self._flawed.items() if file.damaged}
         self._lost = _Lost(self._memory, {*inputs.unreadable, *damaged})
@@ -172,24 +174,26 @@ class _Translating:
     def _read(self) -> None:
         """Read the texts that are new."""
         texts, known = self._inputs.files, self._previous.files
-        work = self._previous.work
-        changed = {
-            origin
-            for origin, text in texts.items()
-            if (file := known.get(origin)) is None or file.text is not text
-        }
-        if len(texts) - sum(origin not in known for origin in changed) < len(known):
-            changed |= known.keys() - texts.keys()
+        changed = changes(texts, self._previous.inputs.files)
         read = {
             origin: read_file(origin, texts[origin], known.get(origin)) if origin in texts else None
             for origin in sorted(changed)
         }
-        self._files = updated(known, read)
+        self._files = updated({} if self._fresh else known, read)
         self._flawed = updated(
-            work.flawed,
+            self._previous.work.flawed,
             {o: file if file and file.diagnostics else None for o, file in read.items()},
         )
         self._changed = {o for o in changed if self._files.get(o) is not known.get(o)}
+
+    @property
+    def nothing_changed(self) -> bool:
+        """Whether the inputs say what the ones before said."""
+        now, before = self._inputs, self._previous.inputs
+        return not self._changed and (now.unreadable, now.refusals) == (
+            before.unreadable,
+            before.refusals,
+        )
 
     def _stage(
         self, before: Lowered, rejected: frozenset[ResourceRef]
@@ -198,7 +202,7 @@ class _Translating:
         known = self._previous.files
         good = _Resources(self._memory.resources)
         past = Past(good=good, lost=self._lost.refs, rejected=rejected)
-        fresh = before.index is EMPTY
+        fresh = self._fresh
         index, conflicts = update_index(
             before.index,
             gone=() if fresh else _readings(known, self._changed),
@@ -302,7 +306,7 @@ class _Translating:
             *work.goods,
             *rejected,
         }
-        if work.decided is NOTHING or known is not self._previous.memory.resources:
+        if self._fresh or known is not self._previous.memory.resources:
             concerned |= {*index.claims, *known}
         needed: frozenset[str] | None = None
         good: dict[ResourceRef, Good | None] = {}

@@ -8,7 +8,8 @@ only: no result depends on what there was before.
 
 from __future__ import annotations
 
-from operator import is_, itemgetter
+from itertools import compress
+from operator import is_, is_not, itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,12 +22,12 @@ T = TypeVar("T")
 
 def same(new: T, old: T | None) -> T:
     """Return the older of two equal values."""
-    return old if old is not None and new == old else new
+    return old if new is old or (old is not None and new == old) else new
 
 
 def same_items(new: tuple[T, ...], old: tuple[T, ...]) -> tuple[T, ...]:
     """Return the older of equal items that stand at the same place, or all of them as they were."""
-    if len(new) != len(old):
+    if new is old or len(new) != len(old):
         return new
     items = tuple([same(one, other) for one, other in zip(new, old, strict=True)])
     return old if all(map(is_, items, old)) else items
@@ -36,6 +37,9 @@ def changes(new: Mapping[K, object], old: Mapping[K, object]) -> set[K]:
     """Find the keys under which another object is than before, or none any more."""
     if new is old:
         return set()
+    if len(new) == len(old) and all(map(is_, new, old)):
+        # The same keys in the same order, as nearly always: no hash is needed.
+        return set(compress(new, map(is_not, new.values(), old.values())))
     get = old.get
     found = {key for key, value in new.items() if get(key) is not value}
     if len(new) - sum(key not in old for key in found) < len(old):
