@@ -333,7 +333,7 @@ class _Translating:
             if ref.kind != "Upstream" or cluster(ref.namespace, ref.name) not in needed:
                 good[ref] = None
                 goods.discard(ref)
-        return updated(known, good), frozenset(goods)
+        return updated(known, good, ordered=False), frozenset(goods)
 
 
 class _Resources(Mapping[ResourceRef, Resource[Model]]):

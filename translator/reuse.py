@@ -54,11 +54,18 @@ def copied(mapping: Mapping[K, T]) -> dict[K, T]:
     return dict(mapping)
 
 
-def updated(before: Mapping[K, T], changed: Mapping[K, T | None]) -> Mapping[K, T]:
+def updated(
+    before: Mapping[K, T], changed: Mapping[K, T | None], *, ordered: bool = True
+) -> Mapping[K, T]:
     """
-    Return a mapping with some other values; without those that are None, and sorted as it was.
+    Return a mapping with some other values, and without those that are None.
 
-    The cost is that of a copy, and of sorting only when there are new keys.
+    The cost is that of a copy, and of sorting when there are new keys.
+
+    Args:
+        before: The mapping.
+        changed: What takes the place of its values.
+        ordered: Whether anybody cares for the order, which is that of the keys.
     """
     if all(before.get(key) is value for key, value in changed.items()):
         return before
@@ -68,6 +75,6 @@ def updated(before: Mapping[K, T], changed: Mapping[K, T | None]) -> Mapping[K, 
             after.pop(key, None)
         else:
             after[key] = value
-    if not all(key in before for key, value in changed.items() if value is not None):
+    if ordered and not all(key in before for key, value in changed.items() if value is not None):
         after = dict(sorted(after.items(), key=itemgetter(0)))
     return MappingProxyType(after)

@@ -52,11 +52,11 @@ def summary(index, diagnostics):
     """Write down an index as values."""
     return (
         [(key, table.spec.weight) for key, table in index.route_tables.items()],
-        list(index.services),
-        list(index.endpoints),
-        [(key, [s.ref.name for s in slices]) for key, slices in index.endpoint_slices.items()],
-        list(index.pods),
-        [(ip, pod.ref.name) for ip, pod in index.pods_by_ip.items()],
+        sorted(index.services),
+        sorted(index.endpoints),
+        sorted((k, [s.ref.name for s in those]) for k, those in index.endpoint_slices.items()),
+        sorted(index.pods),
+        sorted((ip, pod.ref.name) for ip, pod in index.pods_by_ip.items()),
         sorted(index.broken),
         list(index.names.items()),
         [(str(d.position), d.code, d.message, d.related) for d in diagnostics],

@@ -136,7 +136,7 @@ def _concerned(index: Index, drafts: Drafts, before: Known) -> Iterator[Resource
     moved: dict[Key, list[Resource[RouteTableSpec]]] = {
         ref.key: [] for ref in index.broken ^ earlier.broken if ref.kind == "RouteTable"
     }
-    for key in changes(index.route_tables, earlier.route_tables):
+    for key in index.changes("RouteTable", earlier):
         there, was = index.route_tables.get(key), earlier.route_tables.get(key)
         if there is None or was is None or _head(there) != _head(was):
             moved[key] = [each for each in (there, was) if each is not None]

@@ -157,7 +157,7 @@ class _Drafting:
         """Find what has to be lowered again, in order."""
         index, earlier = self._index, self._before.index
         now: Mapping[Key, Resource[Any]] = index.kinds.get(kind, {})
-        keys = changes(now, earlier.kinds.get(kind, {}))
+        keys = index.changes(kind, earlier)
         keys |= {ref.key for ref in index.stale ^ earlier.stale if ref.kind == kind}
         if self._hints:
             keys |= {ref.key for ref in self._before.drafts.flawed if ref.kind == kind}

@@ -14,7 +14,6 @@ from translator.ir import Endpoint
 from translator.lower.addresses import canonical_ip, is_ip
 from translator.lower.findings import Findings, Place
 from translator.report import ResourceRef, quote, rules
-from translator.reuse import changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -144,7 +143,7 @@ def check_addresses(
     after = dict(reported)
     for kind, check in (("EndpointSlice", _check_slice), ("Endpoints", _check_endpoints)):
         now = index.kinds.get(kind, {})
-        for key in changes(now, earlier.kinds.get(kind, {})):
+        for key in index.changes(kind, earlier):
             found: list[Finding] = []
             if (resource := now.get(key)) is not None:
                 check(resource, found)

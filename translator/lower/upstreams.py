@@ -23,7 +23,7 @@ from translator.lower.endpoints import KubernetesEndpoints, check_addresses
 from translator.lower.findings import Findings, Place
 from translator.lower.suggestions import similar_resource
 from translator.report import ResourceRef, rules
-from translator.reuse import changes, same, updated
+from translator.reuse import same, updated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -152,14 +152,11 @@ def lower_former(index: Index) -> tuple[tuple[Cluster, ...], tuple[LoadAssignmen
 
 def _concerned(index: Index, earlier: Index, old: Upstreams) -> set[Key]:
     """Find the upstreams of which anything may be other than it was."""
-    services = (
-        changes(index.services, earlier.services)
-        | changes(index.endpoint_slices, earlier.endpoint_slices)
-        | changes(index.endpoints, earlier.endpoints)
-        | {ref.key for ref in index.broken ^ earlier.broken if ref.kind == "Service"}
-    )
-    pods = changes(index.pods, earlier.pods) | changes(index.pods_by_ip, earlier.pods_by_ip)
-    concerned = changes(index.upstreams, earlier.upstreams) | old.flawed
+    services, addresses = index.changed_endpoints(earlier)
+    services |= index.changes("Service", earlier) | index.changes("Endpoints", earlier)
+    services |= {ref.key for ref in index.broken ^ earlier.broken if ref.kind == "Service"}
+    pods = index.changes("Pod", earlier) | addresses
+    concerned = index.changes("Upstream", earlier) | old.flawed
     if services or pods:
         concerned.update(
             key

@@ -54,7 +54,7 @@ class Memory:
     """What has to be known of the past to translate; it survives restarts."""
 
     resources: Mapping[ResourceRef, Good] = field(default_factory=dict)
-    """All resources that are there, and those that are gone but still needed; sorted."""
+    """All resources that are there, and those that are gone but still needed; in no order."""
     proxies: Mapping[str, ProxyMemory] = field(default_factory=dict)
     """By name, sorted."""
     proven: Mapping[str, Proven] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from translator.report import Diagnostic, ResourceRef, rules
-from translator.reuse import copied, same, updated
+from translator.reuse import changes, copied, same, updated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,6 +36,11 @@ _NOWHERE = 1_000_000
 
 _NO_STAND_IN = frozenset({"Upstream", "UpstreamGroup"})
 
+_UNORDERED = frozenset({"Endpoints", "EndpointSlice", "Pod", "Service"})
+"""Kinds that are many, come and go all the time, and are never gone through."""
+_UNNAMED = _UNORDERED - {"Service"}
+"""Kinds that nobody refers to by a name that could be misspelt."""
+
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
@@ -56,7 +61,7 @@ class Past:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Index:
     """
-    All valid resources; every mapping is in the order of its keys.
+    All valid resources; those of one kind are in the order of their keys, but for core kinds.
 
     Whatever an update does not concern is the very same object in the next index.
     """
@@ -75,7 +80,8 @@ class Index:
     former_upstreams: Mapping[Key, Resource[UpstreamSpec]] = field(default_factory=dict)
     """Upstreams that are gone or invalid, as they were when they were good last."""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By kind the names of all resources as `namespace/name`, broken ones too, sorted."""
+    """By kind the names of all resources as `namespace/name`, broken ones too, sorted; of kinds
+    that are referred to."""
     claims: Mapping[ResourceRef, tuple[Reading, ...]] = field(default_factory=dict)
     """The documents that define each resource."""
     special: frozenset[ResourceRef] = frozenset()
@@ -87,10 +93,33 @@ class Index:
     """All pods by their namespace and address, in the order of their names."""
     contested: frozenset[Key] = frozenset()
     """The addresses that several pods have; decided anew each time."""
+    token: object = field(default_factory=object)
+    """Something that no other index has."""
+    follows: object = None
+    """The token of the index that this one is an update of."""
+    latest: Mapping[str, frozenset[Key]] = field(default_factory=dict)
+    """What that update concerned: the keys by kind, and those of `endpoint_slices` and `pods_by_ip`
+    under these names."""
 
     def find(self, ref: ResourceRef) -> Resource[Model] | None:
         """Return the resource with an identity, if there is one that is valid."""
         return self.kinds.get(ref.kind, _NOTHING).get(ref.key)
+
+    def changes(self, kind: str, earlier: Index) -> set[Key]:
+        """Find the keys under which a kind has another resource than in an earlier index."""
+        if self.follows is earlier.token:
+            return set(self.latest.get(kind, ()))
+        return changes(self.kinds.get(kind, _NOTHING), earlier.kinds.get(kind, _NOTHING))
+
+    def changed_endpoints(self, earlier: Index) -> tuple[set[Key], set[Key]]:
+        """Find the Services whose slices, and the addresses whose pods, are others than earlier."""
+        if self.follows is earlier.token:
+            slices, pods = (self.latest.get(each, ()) for each in ("endpoint_slices", "pods_by_ip"))
+            return set(slices), set(pods)
+        return (
+            changes(self.endpoint_slices, earlier.endpoint_slices),
+            changes(self.pods_by_ip, earlier.pods_by_ip),
+        )
 
     @property
     def virtual_services(self) -> Mapping[Key, Resource[VirtualServiceSpec]]:
@@ -198,6 +227,7 @@ class _Update:
     """By kind what takes the place of what was there; None for nothing."""
     known: dict[str, dict[str, bool]] = field(default_factory=dict)
     """By kind whether there is a resource of a name, valid or not."""
+    latest: dict[str, frozenset[Key]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.claims = copied(self.before.claims)
@@ -251,10 +281,12 @@ class _Update:
         before = self.before
         kinds = dict(before.kinds)
         for kind, changed in self.changed.items():
-            kinds[kind] = updated(before.kinds.get(kind, _NOTHING), changed)
+            old = before.kinds.get(kind, _NOTHING)
+            kinds[kind] = updated(old, changed, ordered=kind not in _UNORDERED)
+            self.latest[kind] = _others(changed, old)
         names = dict(before.names)
-        for kind, known in self.known.items():
-            names[kind] = _with_names(before.names.get(kind, ()), known)
+        for kind in self.known.keys() - _UNNAMED:
+            names[kind] = _with_names(before.names.get(kind, ()), self.known[kind])
         index = replace(
             before,
             kinds=MappingProxyType(kinds),
@@ -268,7 +300,8 @@ class _Update:
                 before.former_upstreams,
             ),
         )
-        return self._with_pods(self._with_slices(index))
+        index = self._with_pods(self._with_slices(index))
+        return replace(index, token=object(), follows=before.token, latest=self.latest)
 
     def _with_slices(self, index: Index) -> Index:
         """
@@ -298,10 +331,11 @@ class _Update:
                 every = tuple(one for one in every if _folder(one) == folder) or every
             known = self.before.endpoint_slices.get(service, ())
             slices[service] = same(every, known) or None
+        self.latest["endpoint_slices"] = _others(slices, self.before.endpoint_slices)
         return replace(
             index,
             all_slices=all_slices,
-            endpoint_slices=updated(self.before.endpoint_slices, slices),
+            endpoint_slices=updated(self.before.endpoint_slices, slices, ordered=False),
         )
 
     def _with_pods(self, index: Index) -> Index:
@@ -324,11 +358,12 @@ class _Update:
             if len(every) > 1:
                 contested.add(address)
             chosen[address] = min(every, key=self._pod_precedence) if every else None
+        self.latest["pods_by_ip"] = _others(chosen, self.before.pods_by_ip)
         return replace(
             index,
             sharing=sharing,
             contested=same(frozenset(contested), self.before.contested),
-            pods_by_ip=updated(self.before.pods_by_ip, chosen),
+            pods_by_ip=updated(self.before.pods_by_ip, chosen, ordered=False),
         )
 
     def _pod_precedence(self, pod: Resource[Pod]) -> tuple[bool, int, str]:
@@ -337,12 +372,17 @@ class _Update:
         return not had_it, _depth(pod.locator.origin, pod.ref.namespace), pod.ref.name
 
 
+def _others(new: Mapping[Key, object], old: Mapping[Key, object]) -> frozenset[Key]:
+    return frozenset(key for key, value in new.items() if old.get(key) is not value)
+
+
 def _with_names(before: tuple[str, ...], known: Mapping[str, bool]) -> tuple[str, ...]:
     """Return names with others, or without some; hardly ever anything comes or goes."""
     if all(_has(before, name) is exists for name, exists in known.items()):
         return before
-    every = {*before, *known}
-    return tuple(sorted(name for name in every if known.get(name, True)))
+    gone = {name for name, exists in known.items() if not exists}
+    come = {name for name, exists in known.items() if exists}
+    return tuple(sorted(come.union(before) - gone))
 
 
 def _has(names: tuple[str, ...], name: str) -> bool:
