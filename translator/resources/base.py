@@ -191,11 +191,19 @@ def per_message(function: Callable[[type[Model]], T]) -> Callable[[type[Model]],
 
 
 @per_message
+def spellings(model: type[Model]) -> Mapping[str, str]:
+    """Give the name by which people write each attribute."""
+    # Older versions of pydantic make aliases only when they build a message.
+    known = model.__pydantic_fields__
+    return {name: field.alias or to_camel(name) for name, field in known.items()}
+
+
+@per_message
 def _groups(model: type[Model]) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
     """Translate the groups into attribute names; of what is not supported there are none."""
+    known = {written: name for name, written in spellings(model).items()}
 
     def attributes(groups: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
-        known = {field.alias: name for name, field in model.__pydantic_fields__.items()}
         return tuple(tuple(known[name] for name in group if name in known) for group in groups)
 
     return attributes(model.EXCLUSIVE), attributes(model.REQUIRED)
