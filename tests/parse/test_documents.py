@@ -1,7 +1,7 @@
 import pytest
 from parsing import data, findings, parsed
 
-from translator.parse import Surprise
+from translator.parse import Surprise, parse
 
 
 def test_each_document_is_read_in_its_place():
@@ -180,3 +180,15 @@ def test_places_are_found(path, value, key):
         return f"{position.line}:{position.column}+{position.width}"
 
     assert (value, key) == (place(locator.value(*path)), place(locator.key(*path)))
+
+
+@pytest.mark.parametrize("first", ["x: é𝄞\n", "x: \udcff\n", "x: 'é \x0c'\n", "x: [\n"])
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+def test_places_are_counted_in_characters(first, bom):
+    """What stands before, of whatever bytes, moves no place behind it; the bytes are kept alone."""
+    text = f"{bom}{first}---\né: {{a: 1}}\n---\nb: [é é é, c]\n".encode(errors="surrogateescape")
+    _, second, third = parse("f.yaml", text).documents
+
+    assert "f.yaml:3:8" == str(second.locator.value("é", "a"))
+    assert "f.yaml:5:12" == str(third.locator.value("b", 1))
+    assert second.locator.text is third.locator.text is text

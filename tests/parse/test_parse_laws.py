@@ -6,6 +6,7 @@ from parsing import data, findings
 
 from translator.parse import Surprise, key_text, parse, stream
 from translator.parse.scalars import plain
+from translator.parse.text import Offsets
 
 VALID = """\
 apiVersion: gateway.solo.io/v1
@@ -131,3 +132,14 @@ def test_the_pure_parser_reads_the_same(text, monkeypatch):
     monkeypatch.setattr(stream, "_Loader", yaml.SafeLoader)
 
     assert fast == data(text)
+
+
+@given(st.lists(st.text(alphabet="aé𝄞\udcff", max_size=9)), st.lists(st.integers(0, 40)))
+def test_offsets_are_those_of_the_bytes(parts, asked):
+    """Wherever one asks first, a character's offset is the size of what stands before it."""
+    text = "".join(parts)
+    offsets = Offsets(text, 3)
+
+    for index in asked:
+        before = text[:index].encode(errors="surrogateescape")
+        assert 3 + len(before) == offsets.of(min(index, len(text)))

@@ -18,6 +18,7 @@ from yaml.events import (
 
 from translator.parse.limits import MAX_DEPTH
 from translator.parse.stream import events_of
+from translator.parse.text import decode, printable
 from translator.report import Position
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ class TextLocator:
 
     origin: str
     """The name of the file."""
-    text: str
-    """The text of the whole file, which the documents of a file share."""
+    text: bytes
+    """The bytes of the whole file, which whoever read the file keeps as well."""
     start: int
-    """Where the document begins in it."""
+    """Where the document begins in them."""
     end: int
-    """Where the document ends in it, or can no longer be read."""
+    """Where the document ends in them, or can no longer be read."""
     line: int
     """The line on which it begins, from 0."""
     prefix: Path = ()
@@ -83,8 +84,8 @@ class TextLocator:
         if node.block:
             # A block of many lines is shown by its first key, or its first dash.
             return self._width(next(iter(node.entries.values()))[0]) if node.entries else 1
-        begin, end = self.start + node.begin.index, self.start + node.end.index
-        return len(self.text[begin:end].split("\n", 1)[0].rstrip())
+        text = decode(self.text[self.start : self.end])
+        return len(text[node.begin.index : node.end.index].split("\n", 1)[0].rstrip())
 
 
 class _Node:
@@ -129,18 +130,18 @@ class _Node:
 
 
 @lru_cache(maxsize=8)
-def _compose(text: str, start: int, end: int) -> _Node | None:
+def _compose(text: bytes, start: int, end: int) -> _Node | None:
     """
     Read a document once more, this time for its places, as far as it can be read.
 
     Places are needed for findings only, so they are found again instead of being kept: they take
-    many times the memory of the text.
+    many times the memory of the text. And the bytes are decoded again, for the same reason.
     """
     root: _Node | None = None
     collections: list[tuple[_Node, bool]] = []
     anchors: dict[str, _Node] = {}
     with suppress(yaml.YAMLError):
-        for event in iter(events_of(text[start:end]), None):
+        for event in iter(events_of(printable(decode(text[start:end]))), None):
             kind = type(event)
             if kind is MappingEndEvent or kind is SequenceEndEvent:
                 collections.pop()[0].close(event.end_mark)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections import deque
 from dataclasses import replace
 from itertools import pairwise
@@ -13,6 +14,7 @@ from translator.parse.limits import MAX_CHARACTERS
 from translator.parse.locate import TextLocator
 from translator.parse.stream import Allowance, StopReading, Stream
 from translator.parse.syntax import Complaint, explain
+from translator.parse.text import UNPRINTABLE, Offsets, decode, printable
 from translator.parse.trail import RawDocument
 from translator.report import Diagnostic, Position, Rule, rules
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
 _MARKER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 """The start of a document. YAML allows this line nowhere else, not even in a quoted text."""
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What YAML 1.1 does not allow (section 5.1); a lone surrogate is a byte that is not UTF-8."""
 
 
 def parse(origin: str, text: bytes) -> ParsedFile:
@@ -37,8 +37,7 @@ def parse(origin: str, text: bytes) -> ParsedFile:
         return _refused(
             origin, rules.BAD_ENCODING, "the file is UTF-16, not UTF-8", "save it as UTF-8"
         )
-    # A lone surrogate keeps the place of each byte that is not UTF-8.
-    decoded = text.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    decoded = decode(text.removeprefix(BOM_UTF8))
     if len(decoded) > MAX_CHARACTERS:
         limit = MAX_CHARACTERS // 2**20
         return _refused(
@@ -47,7 +46,7 @@ def parse(origin: str, text: bytes) -> ParsedFile:
             f"the file is longer than {limit} MiB",
             "split it into several files",
         )
-    return _File(origin, decoded).parsed()
+    return _File(origin, text, decoded).parsed()
 
 
 def _refused(origin: str, rule: Rule, message: str, advice: str) -> ParsedFile:
@@ -73,14 +72,15 @@ def _diagnostic(
 
 
 class _File:
-    """The reading of one file."""
+    """The reading of one file: its bytes, and the same decoded."""
 
-    def __init__(self, origin: str, text: str) -> None:
+    def __init__(self, origin: str, data: bytes, text: str) -> None:
         self._origin = origin
-        self._unprintable = deque(_UNPRINTABLE.finditer(text))
+        self._data = data
+        self._unprintable = deque(UNPRINTABLE.finditer(text))
         self._places = _Places(origin, text)
-        # Replaced one for one, so that every place stays where it is.
-        self._text = _UNPRINTABLE.sub("\ufffd", text) if self._unprintable else text
+        self._offsets = Offsets(text, len(BOM_UTF8) if data.startswith(BOM_UTF8) else 0)
+        self._text = printable(text) if self._unprintable else text
         self._allowance = Allowance.of(text)
         self._documents: list[Document] = []
         self._diagnostics: list[Diagnostic] = []
@@ -176,7 +176,11 @@ class _File:
         whole += self._spoilt(raw.end)
         flaws = [*flaws, *(Flaw(path=(), diagnostic=diagnostic) for diagnostic in whole)]
         locator = TextLocator(
-            origin=self._origin, text=self._text, start=raw.start, end=raw.end, line=raw.line
+            origin=self._origin,
+            text=self._data,
+            start=self._offsets.of(raw.start),
+            end=self._offsets.of(raw.end),
+            line=raw.line,
         )
         if isinstance(raw.root, dict):
             self._add_mapping(raw.root, locator, flaws)

@@ -14,6 +14,7 @@ from translator.resources.base import (
     Model,
     Port,
     Text,
+    message,
 )
 
 
@@ -27,6 +28,7 @@ class RedirectCode(StrEnum):
     PERMANENT_REDIRECT = "PERMANENT_REDIRECT"
 
 
+@message
 class RegexPattern(Model):
     """A regular expression."""
 
@@ -36,6 +38,7 @@ class RegexPattern(Model):
     """An RE2 expression."""
 
 
+@message
 class RegexRewrite(Model):
     """A replacement by regular expression."""
 
@@ -45,6 +48,7 @@ class RegexRewrite(Model):
     """What to put in its place; `\\1` refers to a group."""
 
 
+@message
 class RedirectAction(Choice):
     """Answer with a redirect."""
 
@@ -70,6 +74,7 @@ class RedirectAction(Choice):
     """The port to redirect to."""
 
 
+@message
 class DirectResponseAction(Model):
     """Answer without a backend."""
 

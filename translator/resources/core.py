@@ -2,18 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from translator.resources.base import Flag, Integer, Model, Port, Text
-
-
-class CoreModel(Model):
-    """A message of Kubernetes, of which we read some fields."""
-
-    model_config = ConfigDict(extra="ignore")
+from translator.resources.base import Flag, Integer, Model, Port, Text, excerpt
+from translator.resources.sharing import shared
 
 
-class ServicePort(CoreModel):
+@excerpt
+class ServicePort(Model):
     """A port of a Service."""
 
     name: Text = ""
@@ -22,35 +18,40 @@ class ServicePort(CoreModel):
     """Its number."""
 
 
-class ServiceSpec(CoreModel):
+@excerpt
+class ServiceSpec(Model):
     """What a Service offers."""
 
     ports: tuple[ServicePort, ...] = ()
     """Its ports."""
 
 
-class Service(CoreModel):
+@excerpt
+class Service(Model):
     """A Kubernetes Service."""
 
-    spec: ServiceSpec = ServiceSpec()
+    spec: Annotated[ServiceSpec, shared()] = Field(default_factory=ServiceSpec)
     """What it offers."""
 
 
-class PodStatus(CoreModel):
+@excerpt
+class PodStatus(Model):
     """Where a Pod runs."""
 
     pod_ip: Annotated[Text, Field(alias="podIP")] = ""
     """Its address."""
 
 
-class Pod(CoreModel):
+@excerpt
+class Pod(Model):
     """A Kubernetes Pod."""
 
-    status: PodStatus = PodStatus()
+    status: PodStatus = Field(default_factory=PodStatus)
     """Where it runs."""
 
 
-class TargetRef(CoreModel):
+@excerpt
+class TargetRef(Model):
     """The object behind an address."""
 
     kind: Text = ""
@@ -61,25 +62,28 @@ class TargetRef(CoreModel):
     """Its namespace."""
 
 
-class EndpointConditions(CoreModel):
+@excerpt
+class EndpointConditions(Model):
     """Whether an endpoint may be used."""
 
     ready: Flag | None = None
     """Unknown counts as ready, as in Kubernetes."""
 
 
-class SliceEndpoint(CoreModel):
+@excerpt
+class SliceEndpoint(Model):
     """One endpoint of a slice."""
 
     addresses: tuple[Text, ...] = ()
     """Its addresses; Kubernetes says that the first is the one to use."""
-    conditions: EndpointConditions = EndpointConditions()
+    conditions: Annotated[EndpointConditions, shared()] = Field(default_factory=EndpointConditions)
     """Whether it may be used."""
     target_ref: TargetRef | None = None
     """The Pod behind it."""
 
 
-class SlicePort(CoreModel):
+@excerpt
+class SlicePort(Model):
     """A port of all endpoints of a slice."""
 
     name: Text = ""
@@ -88,18 +92,20 @@ class SlicePort(CoreModel):
     """The number."""
 
 
-class EndpointSlice(CoreModel):
+@excerpt
+class EndpointSlice(Model):
     """A part of a Service's endpoints (`discovery.k8s.io/v1`)."""
 
     address_type: Text = "IPv4"
     """IPv4, IPv6 or FQDN."""
     endpoints: tuple[SliceEndpoint, ...] = ()
     """The endpoints."""
-    ports: tuple[SlicePort, ...] = ()
+    ports: Annotated[tuple[SlicePort, ...], shared()] = ()
     """Their ports."""
 
 
-class SubsetAddress(CoreModel):
+@excerpt
+class SubsetAddress(Model):
     """One address of an Endpoints object."""
 
     ip: Text
@@ -108,16 +114,18 @@ class SubsetAddress(CoreModel):
     """The Pod behind it."""
 
 
-class EndpointSubset(CoreModel):
+@excerpt
+class EndpointSubset(Model):
     """Addresses that share ports."""
 
     addresses: tuple[SubsetAddress, ...] = ()
     """The ready ones."""
-    ports: tuple[SlicePort, ...] = ()
+    ports: Annotated[tuple[SlicePort, ...], shared()] = ()
     """Their ports."""
 
 
-class Endpoints(CoreModel):
+@excerpt
+class Endpoints(Model):
     """The endpoints of the Service of the same name (`v1`)."""
 
     subsets: tuple[EndpointSubset, ...] = ()

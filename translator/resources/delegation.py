@@ -1,6 +1,5 @@
 """Which route tables a route leaves its requests to."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
@@ -11,6 +10,9 @@ from translator.resources.base import (
     Model,
     Ref,
     Text,
+    Texts,
+    message,
+    no_texts,
 )
 
 
@@ -28,6 +30,7 @@ class SelectorOperator(StrEnum):
     LESS_THAN = "LessThan"
 
 
+@message
 class Expression(Model):
     """A condition on a label."""
 
@@ -39,17 +42,19 @@ class Expression(Model):
     """What to compare with."""
 
 
+@message
 class RouteTableSelector(Model):
     """Chooses route tables."""
 
     namespaces: tuple[Text, ...] = ()
     """Namespaces to look in; `*` is all; empty is that of the delegating resource."""
-    labels: Mapping[Text, Text] = {}
+    labels: Texts = Field(default_factory=no_texts)
     """Labels that a table must have."""
     expressions: tuple[Expression, ...] = ()
     """Conditions on labels that must all hold."""
 
 
+@message
 class DelegateAction(Choice):
     """Leave the routes to route tables."""
 

@@ -2,25 +2,32 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Annotated, ClassVar, TypeAlias
+
+from pydantic import Field
 
 from translator.resources.base import (
     Choice,
     Model,
     Ref,
-    Text,
+    Texts,
     UInt32,
+    message,
+    no_texts,
 )
 from translator.resources.options import HeaderManipulation
+from translator.resources.sharing import shared
 
 
+@message
 class Subset(Model):
     """A part of an upstream's endpoints."""
 
-    values: Mapping[Text, Text] = {}
+    values: Texts = Field(default_factory=no_texts)
     """Labels that the endpoints must have; the keys must be those of one subset selector."""
 
 
+@message
 class Destination(Model):
     """Where requests go."""
 
@@ -38,6 +45,11 @@ class Destination(Model):
     """Restricts the destination to a part of the upstream's endpoints."""
 
 
+SharedDestination: TypeAlias = Annotated[Destination, shared()]
+"""A destination as the routes of a team have it again and again."""
+
+
+@message
 class WeightedDestinationOptions(Model):
     """Options of one share."""
 
@@ -59,10 +71,11 @@ class WeightedDestinationOptions(Model):
     """Changes to headers of requests that take this share."""
 
 
+@message
 class WeightedDestination(Model):
     """One share of the requests."""
 
-    destination: Destination
+    destination: SharedDestination
     """Where this share goes."""
     weight: UInt32 = 0
     """The share, relative to the sum of all weights."""
@@ -70,6 +83,7 @@ class WeightedDestination(Model):
     """Options of this share."""
 
 
+@message
 class MultiDestination(Model):
     """Several destinations with weights."""
 
@@ -77,6 +91,7 @@ class MultiDestination(Model):
     """The shares."""
 
 
+@message
 class RouteAction(Choice):
     """Forward the request."""
 
@@ -88,7 +103,7 @@ class RouteAction(Choice):
         {"clusterHeader": "", "dynamicForwardProxy": ""}
     )
 
-    single: Destination | None = None
+    single: SharedDestination | None = None
     """One destination."""
     multi: MultiDestination | None = None
     """Several destinations with weights."""

@@ -11,9 +11,12 @@ from translator.resources.base import (
     Flag,
     Model,
     Text,
+    message,
 )
+from translator.resources.sharing import shared
 
 
+@message
 class HeaderMatcher(Model):
     """A condition on a header."""
 
@@ -27,6 +30,7 @@ class HeaderMatcher(Model):
     """Whether the request must not fulfil the condition."""
 
 
+@message
 class QueryParameterMatcher(Model):
     """A condition on a query parameter."""
 
@@ -38,6 +42,7 @@ class QueryParameterMatcher(Model):
     """Whether the value is an RE2 expression that must match the whole parameter value."""
 
 
+@message
 class Matcher(Choice):
     """What a request must look like; all conditions must hold."""
 
@@ -54,9 +59,9 @@ class Matcher(Choice):
     """An RE2 expression that must match the whole path."""
     case_sensitive: Flag | None = None
     """Whether case matters in the path; true if unset."""
-    headers: tuple[HeaderMatcher, ...] = ()
+    headers: Annotated[tuple[HeaderMatcher, ...], shared()] = ()
     """Conditions on headers."""
     query_parameters: tuple[QueryParameterMatcher, ...] = ()
     """Conditions on query parameters."""
-    methods: tuple[Text, ...] = ()
+    methods: Annotated[tuple[Text, ...], shared()] = ()
     """The methods that match; all if empty."""

@@ -1,10 +1,8 @@
 """What all kinds have in common."""
 
-from collections.abc import Mapping
+from pydantic import Field
 
-from pydantic import ConfigDict, Field
-
-from translator.resources.base import Model, Text
+from translator.resources.base import Model, Text, Texts, excerpt, message, no_texts
 
 IGNORED_METADATA = frozenset(
     {
@@ -25,6 +23,7 @@ IGNORED_METADATA = frozenset(
 """The fields of Kubernetes' ObjectMeta whose values are not checked."""
 
 
+@message
 class Metadata(Model):
     """The identity of a resource."""
 
@@ -32,14 +31,13 @@ class Metadata(Model):
     """The name; with the kind and the namespace it is unique."""
     namespace: Text | None = None
     """The namespace; the folder's name if unset."""
-    labels: Mapping[Text, Text] = Field(default_factory=dict)
+    labels: Texts = Field(default_factory=no_texts)
     """What selectors go by."""
 
 
+@excerpt
 class TypeMeta(Model):
     """What a document is."""
-
-    model_config = ConfigDict(extra="ignore")
 
     api_version: Text
     """The group and version of the kind."""
@@ -47,6 +45,7 @@ class TypeMeta(Model):
     """The kind."""
 
 
+@message
 class Envelope(Model):
     """What stands around the spec of Gloo's kinds."""
 
@@ -62,6 +61,7 @@ class Envelope(Model):
     """What a controller says about it; not read."""
 
 
+@excerpt
 class CoreEnvelope(TypeMeta):
     """What all of Kubernetes' own kinds begin with."""
 

@@ -12,9 +12,11 @@ from translator.resources.base import (
     Model,
     Text,
     UInt32,
+    message,
 )
 
 
+@message
 class Header(Model):
     """A header's name and value."""
 
@@ -24,6 +26,7 @@ class Header(Model):
     """The header's value; Envoy's `%…%` operators work."""
 
 
+@message
 class HeaderValueOption(Model):
     """A header to add."""
 
@@ -35,6 +38,7 @@ class HeaderValueOption(Model):
     """Whether to add beside a header of this name, or to overwrite it."""
 
 
+@message
 class HeaderManipulation(Model):
     """Changes to headers."""
 
@@ -48,6 +52,7 @@ class HeaderManipulation(Model):
     """Names of headers to remove from the response."""
 
 
+@message
 class RetryPolicy(Model):
     """When to try again."""
 
@@ -71,6 +76,7 @@ class RetryPolicy(Model):
     """The time limit of each try."""
 
 
+@message
 class RouteOptions(Model):
     """What else happens to a request."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
+from sys import intern
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 
 from translator.parse import Document, Flaw, Locator, Path, Surprise
 from translator.report import Diagnostic, ResourceRef, closest, quote, rules
-from translator.resources.base import Model
+from translator.resources.base import Model, changed, validate
 from translator.resources.kinds import KINDS, Kind, NoKind, find_kind
 from translator.resources.matcher import Matcher
 from translator.resources.metadata import (
@@ -44,6 +45,8 @@ _SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-
 """A subdomain of RFC 1123, as Kubernetes wants names."""
 _METADATA_FIELDS = tuple(fields(Metadata))
 _ROUTE_FIELDS = tuple(fields(Route))
+_NO_ROUTES: Mapping[int, Any] = MappingProxyType({})
+"""What nearly all readings have in common."""
 _NAME_RULE = "use lower-case letters, digits, '-' and '.', at most 253"
 _NAMESPACE_RULE = "use lower-case letters, digits and '-', at most 63"
 
@@ -60,7 +63,7 @@ class Reading:
     """Finds places in the document."""
     diagnostics: tuple[Diagnostic, ...]
     """What is wrong with it, in the order of the text."""
-    routes: Mapping[int, tuple[Diagnostic, ...]] = field(default_factory=dict)
+    routes: Mapping[int, tuple[Diagnostic, ...]]
     """Those among them that break a route only, by its index."""
 
     @property
@@ -72,7 +75,9 @@ class Reading:
 def folder_namespace(origin: str) -> str:
     """Give the namespace of documents without one: the name of their folder, or `gloo-system`."""
     folders = origin.split("/")[:-1]
-    return folders[-1] if folders and folders[-1] not in {"", ".", ".."} else DEFAULT_NAMESPACE
+    folder = folders[-1] if folders else ""
+    # The resources of a folder share one text.
+    return intern(folder) if folder not in {"", ".", ".."} else DEFAULT_NAMESPACE
 
 
 def read(document: Document, *, folder_namespace: str) -> Reading:
@@ -93,7 +98,7 @@ def read(document: Document, *, folder_namespace: str) -> Reading:
     kind = find_kind(api_version, name)
     if isinstance(kind, NoKind):
         return _without_kind(document, kind, name, folder_namespace)
-    ref = _identity(document, name, folder_namespace)
+    ref = _identity(document, kind.name, folder_namespace)
     if document.unreadable:
         return _reading(document, ref, document.flaws)
     return _Reader(document, kind, ref, folder_namespace).read()
@@ -152,14 +157,14 @@ def _reading(
     ref: ResourceRef | None,
     flaws: tuple[Flaw, ...],
     resource: Resource[Model] | None = None,
-    routes: Mapping[int, Iterable[Flaw]] = MappingProxyType({}),
+    routes: Mapping[int, Iterable[Flaw]] = _NO_ROUTES,
 ) -> Reading:
     return Reading(
         ref=ref,
         resource=resource,
         locator=document.locator,
         diagnostics=_diagnostics(flaws, ref),
-        routes=MappingProxyType({index: _diagnostics(routes[index], ref) for index in routes}),
+        routes={index: _diagnostics(routes[index], ref) for index in routes} or _NO_ROUTES,
     )
 
 
@@ -254,7 +259,7 @@ class _Reader:
         if not self._route_flaws:
             # Nearly all documents are valid, and as a whole they are read fastest.
             with suppress(ValidationError):
-                return model.model_validate(data)
+                return validate(model, data)
         rest = self._read(model, _with(data, path, []), ("spec",))
         entries = tuple(self._route(index, route) for index, route in enumerate(routes))
         return None if rest is None else _with_routes(rest, entries)
@@ -291,7 +296,7 @@ def _matchers(
                 return None
     raw = route.get("matchers", [])
     # Without a finding inside they are a list of valid matchers.
-    return tuple(Matcher.model_validate(item) for item in raw) if isinstance(raw, list) else None
+    return tuple(validate(Matcher, item) for item in raw) if isinstance(raw, list) else None
 
 
 @lru_cache(maxsize=256)
@@ -315,10 +320,10 @@ def _with(spec: Any, path: tuple[str, ...], value: object) -> object:
 def _with_routes(spec: Model, routes: tuple[RouteEntry, ...]) -> Model:
     match spec:
         case VirtualServiceSpec(virtual_host=VirtualHost() as host):
-            host = host.model_copy(update={"routes": routes})
-            return spec.model_copy(update={"virtual_host": host})
+            host = changed(host, routes=routes)
+            return changed(spec, virtual_host=host)
         case _:
-            return spec.model_copy(update={"routes": routes})
+            return changed(spec, routes=routes)
 
 
 def _created(document: Document) -> str:

@@ -3,20 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
 
 from translator.resources.answer import DirectResponseAction, RedirectAction
 from translator.resources.base import (
     Choice,
     Flag,
     Text,
+    message,
 )
 from translator.resources.delegation import DelegateAction
 from translator.resources.destination import RouteAction
 from translator.resources.matcher import Matcher
 from translator.resources.options import RouteOptions
+from translator.resources.sharing import shared
 
 
+@message
 class Route(Choice):
     """Matchers and what to do with the requests that match."""
 
@@ -35,7 +38,7 @@ class Route(Choice):
     """Whether routes below inherit headers, methods and query parameters."""
     inheritable_path_matchers: Flag | None = None
     """Whether routes below inherit the path."""
-    route_action: RouteAction | None = None
+    route_action: Annotated[RouteAction, shared()] | None = None
     """Forward the request."""
     redirect_action: RedirectAction | None = None
     """Answer with a redirect."""
@@ -43,7 +46,7 @@ class Route(Choice):
     """Answer without a backend."""
     delegate_action: DelegateAction | None = None
     """Leave the routes to route tables."""
-    options: RouteOptions | None = None
+    options: Annotated[RouteOptions, shared()] | None = None
     """What else happens to a request."""
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from enum import Enum
-from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from translator.resources.base import Model
+from translator.resources.base import Model, per_message, spellings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-@cache
+@per_message
 def fields(model: type[Model]) -> Mapping[str, Any]:
     """Give the annotation of each field of a message, by the name that people write."""
     return {
-        field.alias or name: _bare(field.annotation) for name, field in model.model_fields.items()
+        written: _bare(model.__pydantic_fields__[name].annotation)
+        for name, written in spellings(model).items()
     }
 
 

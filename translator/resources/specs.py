@@ -7,12 +7,26 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from translator.resources.base import Choice, Flag, Integer, Model, Port, Ref, Text, UInt32
+from translator.resources.base import (
+    Choice,
+    Flag,
+    Integer,
+    Model,
+    Port,
+    Ref,
+    Text,
+    Texts,
+    UInt32,
+    message,
+    no_texts,
+)
 from translator.resources.delegation import Expression
 from translator.resources.destination import WeightedDestination
 from translator.resources.route import RouteEntry
+from translator.resources.sharing import shared
 
 
+@message
 class VirtualHost(Model):
     """The routes of some domains."""
 
@@ -26,6 +40,7 @@ class VirtualHost(Model):
     """The routes, in the order in which they are tried."""
 
 
+@message
 class VirtualServiceSpec(Model):
     """A domain and its routes; an ops team owns it."""
 
@@ -37,6 +52,7 @@ class VirtualServiceSpec(Model):
     """A name for people."""
 
 
+@message
 class RouteTableSpec(Model):
     """Routes that a virtual service or another table delegates to; a team owns it."""
 
@@ -46,6 +62,7 @@ class RouteTableSpec(Model):
     """The place among tables that one selector chooses; lower comes first."""
 
 
+@message
 class ServiceExpressions(Model):
     """Conditions on the labels of virtual services."""
 
@@ -53,6 +70,7 @@ class ServiceExpressions(Model):
     """Conditions that must all hold."""
 
 
+@message
 class HttpGateway(Model):
     """Which virtual services a gateway serves."""
 
@@ -60,7 +78,7 @@ class HttpGateway(Model):
 
     virtual_services: tuple[Ref, ...] = ()
     """These; all that fit the other fields if empty."""
-    virtual_service_selector: Mapping[Text, Text] = {}
+    virtual_service_selector: Texts = Field(default_factory=no_texts)
     """Those with these labels."""
     virtual_service_expressions: ServiceExpressions | None = None
     """Those whose labels fulfil all of these; wins over the selector."""
@@ -68,6 +86,7 @@ class HttpGateway(Model):
     """Restricts selectors to these namespaces; `*` is all."""
 
 
+@message
 class GatewaySpec(Choice):
     """An address on which proxies take requests."""
 
@@ -103,6 +122,7 @@ class SubsetFallback(StrEnum):
     NO_FALLBACK = "NO_FALLBACK"
 
 
+@message
 class SubsetSelectorSpec(Model):
     """One way to divide the endpoints."""
 
@@ -112,13 +132,15 @@ class SubsetSelectorSpec(Model):
     """Whether each subset has exactly one endpoint."""
 
 
+@message
 class DefaultSubset(Model):
     """The subset to fall back to."""
 
-    values: Mapping[Text, Text] = {}
+    values: Texts = Field(default_factory=no_texts)
     """Its labels."""
 
 
+@message
 class SubsetSpec(Model):
     """How the endpoints are divided."""
 
@@ -130,6 +152,7 @@ class SubsetSpec(Model):
     """The subset that DEFAULT_SUBSET falls back to."""
 
 
+@message
 class KubeUpstream(Model):
     """The endpoints of a Kubernetes Service."""
 
@@ -141,12 +164,13 @@ class KubeUpstream(Model):
     """Its namespace; that of the Upstream if empty."""
     service_port: Port
     """The port of the Service."""
-    selector: Mapping[Text, Text] = {}
+    selector: Texts = Field(default_factory=no_texts)
     """Restricts the endpoints to pods with these labels."""
-    subset_spec: SubsetSpec | None = None
+    subset_spec: Annotated[SubsetSpec, shared()] | None = None
     """How the endpoints are divided."""
 
 
+@message
 class StaticHost(Model):
     """One address."""
 
@@ -160,10 +184,11 @@ class StaticHost(Model):
     """The TCP port."""
     load_balancing_weight: Annotated[UInt32, Field(ge=1)] | None = None
     """The share among the hosts; equal if unset."""
-    metadata: Mapping[Text, Mapping[Text, Text]] = {}
+    metadata: Mapping[Text, Texts] = Field(default_factory=dict)
     """Labels for subsets, under the key `envoy.lb`."""
 
 
+@message
 class StaticUpstream(Model):
     """A list of addresses."""
 
@@ -173,10 +198,11 @@ class StaticUpstream(Model):
 
     hosts: tuple[StaticHost, ...]
     """The addresses."""
-    subset_spec: SubsetSpec | None = None
+    subset_spec: Annotated[SubsetSpec, shared()] | None = None
     """How the hosts are divided (Penstock's own; Gloo has it for kube only)."""
 
 
+@message
 class PipeUpstream(Model):
     """A Unix socket."""
 
@@ -186,6 +212,7 @@ class PipeUpstream(Model):
     """The socket's path; `@name` is an abstract one."""
 
 
+@message
 class UpstreamSpec(Choice):
     """A service that answers requests."""
 
@@ -238,6 +265,7 @@ class UpstreamSpec(Choice):
     """A Unix socket."""
 
 
+@message
 class UpstreamGroupSpec(Model):
     """Weighted destinations that several routes share."""
 
@@ -245,6 +273,7 @@ class UpstreamGroupSpec(Model):
     """The shares; an empty upstream namespace is that of the group."""
 
 
+@message
 class InvalidConfigPolicy(Model):
     """What is served in the place of invalid routes; hold all of them if nothing is set."""
 
@@ -258,6 +287,7 @@ class InvalidConfigPolicy(Model):
     """The body that a replaced route answers."""
 
 
+@message
 class GlooSettings(Model):
     """Settings of the translation."""
 
@@ -291,6 +321,7 @@ class GlooSettings(Model):
     """What is served in the place of invalid routes."""
 
 
+@message
 class SettingsSpec(Model):
     """Settings of the control plane; those called `gloo-system/default` count."""
 

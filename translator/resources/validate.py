@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from translator.parse import Flaw, Path, Surprise, key_text
 from translator.report import Diagnostic, closest, quote, rules
-from translator.resources.base import Model
+from translator.resources.base import Model, validate
 from translator.resources.shape import annotation_at, as_model, as_words, element_of, fields
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _EXPECTED = {
     "string_type": "a string",
     "int_type": "an integer",
     "bool_type": "a boolean",
-    "model_type": "a mapping",
+    "dataclass_type": "a mapping",
     "dict_type": "a mapping",
     "tuple_type": "a list",
     "duration_type": "a duration such as '3s'",
@@ -68,7 +68,7 @@ class Checker:
             The message, or None if it is not valid; and what is wrong with it.
         """
         try:
-            return model.model_validate(data), ()
+            return validate(model, data), ()
         except ValidationError as error:
             return None, (*self._errors(model, path, error), *self._choices(model, data, path))
 
@@ -101,7 +101,7 @@ class Checker:
             place = (*path, *loc)
             if kind == "choice" or self._follows(place):
                 continue
-            if kind == "extra_forbidden":
+            if kind == "unexpected_keyword_argument":
                 yield self._unknown(as_model(annotation_at(model, loc[:-1])), place)
             elif kind == "missing":
                 if loc in excused or loc[:-1] in excused:
@@ -127,7 +127,7 @@ class Checker:
         """
         excused: set[tuple[str | int | None, ...]] = set()
         for details in errors:
-            if details["type"] == "extra_forbidden":
+            if details["type"] == "unexpected_keyword_argument":
                 where, name = details["loc"][:-1], str(details["loc"][-1])
                 owner = as_model(annotation_at(model, where))
                 if owner is not None:
