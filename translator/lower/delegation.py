@@ -10,7 +10,7 @@ from translator.lower.findings import Findings, Place
 from translator.lower.selectors import expression_complaint, fulfils, has_labels
 from translator.lower.suggestions import similar_resource
 from translator.report import ResourceRef, rules
-from translator.reuse import changes, updated
+from translator.reuse import changes, same_keys, updated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -65,8 +65,10 @@ class Delegations:
     """The tables that a virtual service leads to, also by way of invalid routes."""
     delegators: Mapping[ResourceRef, Place] = field(default_factory=dict)
     """For each table the first route that delegates to it."""
+    lonely: tuple[Key, ...] = ()
+    """The tables that no virtual service leads to, sorted."""
     unreached: Mapping[Key, Finding] = field(default_factory=dict)
-    """The tables that no virtual service leads to."""
+    """What is reported of them."""
 
     @property
     def found(self) -> Iterator[Finding]:
@@ -101,10 +103,12 @@ def find_delegations(index: Index, drafts: Drafts, before: Known) -> Delegations
         old.by_table,
         {ref: finder.targets_of(ref) for ref in _concerned(index, drafts, before)},
     )
-    reached, delegators = old.reached, old.delegators
+    reached, delegators, lonely = old.reached, old.delegators, old.lonely
     if by_table is not old.by_table:
         reached = frozenset(_reached(by_table, drafts))
         delegators = _delegators(by_table, drafts)
+    if by_table is not old.by_table or not same_keys(drafts.tables, known.tables):
+        lonely = tuple(sorted(drafts.tables.keys() - reached))
     unreached: dict[Key, Finding] = {}
     # While something that might lead there cannot be read, nothing is reported.
     if not drafts.vague and not any(
@@ -114,10 +118,14 @@ def find_delegations(index: Index, drafts: Drafts, before: Known) -> Delegations
             key: old.unreached[key]
             if key in old.unreached and known.tables[key] is drafts.tables[key]
             else _unreached(drafts.tables[key])
-            for key in sorted(drafts.tables.keys() - reached)
+            for key in lonely
         }
     return Delegations(
-        by_table=by_table, reached=reached, delegators=delegators, unreached=unreached
+        by_table=by_table,
+        reached=reached,
+        delegators=delegators,
+        lonely=lonely,
+        unreached=unreached,
     )
 
 

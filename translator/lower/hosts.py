@@ -50,16 +50,12 @@ class Host:
     """The tables that it leads to."""
     blocks: Mapping[tuple[Key, ...], Block]
     units: Mapping[str, Unit]
+    shadows: tuple[tuple[Place, Finding], ...]
+    """The routes that are hidden by others, each with its finding."""
     found: tuple[Finding, ...]
     """What is wrong with its domains and with delegations."""
     invalid: tuple[FlatRoute, ...]
     """The routes of which anything cannot be served as written."""
-
-    @property
-    def shadows(self) -> Iterator[tuple[Place, Finding]]:
-        """The routes that are hidden by others, each with its finding."""
-        for unit in self.units.values():
-            yield from unit.shadows
 
     @property
     def affected(self) -> Iterator[Affected]:
@@ -139,6 +135,7 @@ def _host(
     resource = index.virtual_services[key]
     found: list[Finding] = []
     domains = own_domains(resource, found)
+    units = find_shadows(entries, old.units if old is not None else {})
     return Host(
         service=service,
         draft=HostDraft(
@@ -148,7 +145,8 @@ def _host(
         ),
         visited=frozenset(walk.visited),
         blocks=walk.blocks,
-        units=find_shadows(entries, old.units if old is not None else {}),
+        units=units,
+        shadows=tuple(shadow for unit in units.values() for shadow in unit.shadows),
         found=(*found, *walk.found),
         invalid=tuple(each.flat for each in placed if each.flat is not None),
     )

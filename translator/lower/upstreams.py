@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,8 @@ class Upstreams:
     """What is wrong with the addresses that Kubernetes gives, by the object that has them."""
     flawed: frozenset[Key] = frozenset()
     """Those with a mistake, their own or somebody else's."""
+    users: Mapping[tuple[str, Key], tuple[Key, ...]] = field(default_factory=dict)
+    """Who asked for each Service and Pod, which are told apart by their kind."""
     sorted_clusters: tuple[Cluster, ...] = ()
     """By name."""
     assignments: tuple[LoadAssignment, ...] = ()
@@ -132,12 +135,7 @@ def lower_upstreams(index: Index, before: tuple[Index, Upstreams]) -> Upstreams:
     if after.clusters is not old.clusters:
         by_name = sorted(after.clusters.values(), key=lambda cluster: cluster.name)
         after = replace(after, sorted_clusters=tuple(by_name))
-    if any(
-        (draft and draft.assignment) is not (known and known.assignment)
-        for draft, known in ((draft, old.drafts.get(key)) for key, draft in drafts.items())
-    ):
-        after = replace(after, assignments=_assignments(after))
-    return after
+    return replace(after, users=_users(drafts, old), assignments=_assignments(after, old, drafts))
 
 
 def lower_former(index: Index) -> tuple[tuple[Cluster, ...], tuple[LoadAssignment, ...]]:
@@ -157,12 +155,9 @@ def _concerned(index: Index, earlier: Index, old: Upstreams) -> set[Key]:
     services |= {ref.key for ref in index.broken ^ earlier.broken if ref.kind == "Service"}
     pods = index.changes("Pod", earlier) | addresses
     concerned = index.changes("Upstream", earlier) | old.flawed
-    if services or pods:
-        concerned.update(
-            key
-            for key, draft in old.drafts.items()
-            if draft.service in services or not draft.pods.isdisjoint(pods)
-        )
+    asked = [*(("Service", key) for key in services), *(("Pod", key) for key in pods)]
+    for query in asked:
+        concerned.update(old.users.get(query, ()))
     return concerned
 
 
@@ -178,10 +173,47 @@ def _reused(draft: UpstreamDraft, old: UpstreamDraft | None) -> UpstreamDraft:
     )
 
 
-def _assignments(upstreams: Upstreams) -> tuple[LoadAssignment, ...]:
-    drafts = upstreams.drafts.values()
-    every = [draft.assignment for draft in drafts if draft.assignment is not None]
-    return tuple(sorted(every, key=lambda assignment: assignment.cluster))
+def _users(
+    drafts: Mapping[Key, UpstreamDraft | None], old: Upstreams
+) -> Mapping[tuple[str, Key], tuple[Key, ...]]:
+    """Note who asks for what now."""
+    users: dict[tuple[str, Key], set[Key]] = {}
+    for key, draft in drafts.items():
+        before, now = _queries(old.drafts.get(key)), _queries(draft)
+        for query in before ^ now:
+            those = users.setdefault(query, set(old.users.get(query, ())))
+            (those.add if query in now else those.discard)(key)
+    changed = {query: tuple(sorted(those)) or None for query, those in users.items()}
+    return updated(old.users, changed, ordered=False)
+
+
+def _queries(draft: UpstreamDraft | None) -> set[tuple[str, Key]]:
+    if draft is None or draft.service is None:
+        return set()
+    return {("Service", draft.service), *(("Pod", pod) for pod in draft.pods)}
+
+
+def _assignments(
+    after: Upstreams, old: Upstreams, drafts: Mapping[Key, UpstreamDraft | None]
+) -> tuple[LoadAssignment, ...]:
+    """Put the load assignments in order, or those that changed into their places."""
+    assignments: list[LoadAssignment] = []
+    for key, draft in drafts.items():
+        known = old.drafts.get(key)
+        before = known.assignment if known is not None else None
+        now = draft.assignment if draft is not None else None
+        if now is before:
+            continue
+        if now is None or before is None:
+            every = (each.assignment for each in after.drafts.values())
+            return tuple(sorted((each for each in every if each is not None), key=_by_cluster))
+        assignments = assignments or list(old.assignments)
+        assignments[bisect_left(assignments, now.cluster, key=_by_cluster)] = now
+    return tuple(assignments) or old.assignments
+
+
+def _by_cluster(assignment: LoadAssignment) -> str:
+    return assignment.cluster
 
 
 def _lower(

@@ -11,7 +11,7 @@ from translator.policy.quarantine import owner_of
 from translator.reuse import same, same_items
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from translator import ir
     from translator.policy.decisions import Backends, HostDecision
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Served:
     """What one proxy is served, and why."""
 
+    wanted: ir.Proxy
+    """As it was lowered."""
     proxy: ir.Proxy
     """Every route is valid, and every cluster that a route needs is there."""
     memory: ProxyMemory
@@ -42,6 +44,8 @@ class Served:
     """By route configuration and virtual host, what was decided by the policy alone."""
     traits: Mapping[tuple[str, str], Traits]
     """The same of the routes that are served."""
+    added: tuple[str, ...]
+    """The clusters that the routes need and nothing defines any more, sorted."""
 
     @property
     def needed(self) -> frozenset[str]:
@@ -125,10 +129,14 @@ def serve(
             route_configurations=memory.served.route_configurations,
         )
     traits = _traits(current, before)
-    current = _with_backends(current, {name for t in traits.values() for name in t.clusters}, past)
+    added = _missing(proxy, traits, before)
+    if added:
+        current = _with_backends(current, added, past)
     if before is not None:
-        current = _reused(current, before.proxy)
+        current = _reused(current, before.proxy, backends=bool(added))
     return Served(
+        wanted=proxy,
+        added=added,
         proxy=current,
         memory=ProxyMemory(served=current, whole=whole or valid, good=good),
         held=held,
@@ -166,14 +174,34 @@ def _traits(proxy: ir.Proxy, before: Served | None) -> dict[tuple[str, str], Tra
     }
 
 
-def _reused(proxy: ir.Proxy, old: ir.Proxy) -> ir.Proxy:
-    """Take all that is equal from an earlier proxy."""
+def _missing(
+    proxy: ir.Proxy, traits: Mapping[tuple[str, str], Traits], before: Served | None
+) -> tuple[str, ...]:
+    """Find the clusters that the routes need and nothing defines any more."""
+    if (
+        before is not None
+        and before.wanted.clusters is proxy.clusters
+        and before.traits.keys() == traits.keys()
+        and all(before.traits[key] is each for key, each in traits.items())
+    ):
+        return before.added
+    there = {cluster.name for cluster in proxy.clusters}
+    return tuple(sorted({name for each in traits.values() for name in each.clusters - there}))
+
+
+def _reused(proxy: ir.Proxy, old: ir.Proxy, *, backends: bool) -> ir.Proxy:
+    """Take what is equal from an earlier proxy; of its backends only if some were added."""
+    configurations = same_items(proxy.route_configurations, old.route_configurations)
+    clusters, assignments = proxy.clusters, proxy.load_assignments
+    if backends:
+        clusters = same_items(clusters, old.clusters)
+        assignments = same_items(assignments, old.load_assignments)
     return same(
         replace(
             proxy,
-            route_configurations=same_items(proxy.route_configurations, old.route_configurations),
-            clusters=same_items(proxy.clusters, old.clusters),
-            load_assignments=same_items(proxy.load_assignments, old.load_assignments),
+            route_configurations=configurations,
+            clusters=clusters,
+            load_assignments=assignments,
         ),
         old,
     )
@@ -210,11 +238,8 @@ def _by_table(routes: tuple[ir.Route, ...]) -> dict[ir.Source, list[ir.Route]]:
     return tables
 
 
-def _with_backends(proxy: ir.Proxy, needed: set[str], past: Past) -> ir.Proxy:
-    """Add the clusters that the routes need and nothing defines any more."""
-    missing = sorted(needed - {cluster.name for cluster in proxy.clusters})
-    if not missing:
-        return proxy
+def _with_backends(proxy: ir.Proxy, missing: Iterable[str], past: Past) -> ir.Proxy:
+    """Add clusters that routes need, with their endpoints."""
     clusters = list(proxy.clusters)
     assignments = list(proxy.load_assignments)
     for name in missing:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from translator.report import Diagnostic, ResourceRef, rules
-from translator.reuse import changes, copied, same, updated
+from translator.reuse import changes, same, updated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -216,7 +216,8 @@ class _Update:
 
     before: Index
     past: Past
-    claims: dict[ResourceRef, tuple[Reading, ...]] = field(init=False)
+    claims: dict[ResourceRef, tuple[Reading, ...] | None] = field(default_factory=dict)
+    """The documents of what is touched."""
     touched: set[ResourceRef] = field(init=False)
     """What may be other than before."""
     broken: set[ResourceRef] = field(default_factory=set)
@@ -230,27 +231,26 @@ class _Update:
     latest: dict[str, frozenset[Key]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.claims = copied(self.before.claims)
         self.touched = set(self.before.special)
-        self.former = copied(self.before.former_upstreams)
+        self.former = dict(self.before.former_upstreams)
 
     def claim(self, gone: Iterable[Reading], come: Iterable[Reading]) -> None:
         for reading in gone:
             if (ref := reading.ref) is not None:
                 self.touched.add(ref)
-                rest = tuple(each for each in self.claims[ref] if each is not reading)
-                if rest:
-                    self.claims[ref] = rest
-                else:
-                    del self.claims[ref]
+                rest = tuple(each for each in self._claims(ref) if each is not reading)
+                self.claims[ref] = rest or None
         for reading in come:
             if (ref := reading.ref) is not None:
                 self.touched.add(ref)
-                self.claims[ref] = (*self.claims.get(ref, ()), reading)
+                self.claims[ref] = (*self._claims(ref), reading)
+
+    def _claims(self, ref: ResourceRef) -> tuple[Reading, ...]:
+        return self.claims.get(ref, self.before.claims.get(ref)) or ()
 
     def decide(self, ref: ResourceRef) -> Iterable[Diagnostic]:
         """Decide what there is of one identity, and report what it is not."""
-        claims = self.claims.get(ref, ())
+        claims = self._claims(ref)
         former = self.past.good.get(ref)
         lost = former is not None and ref in self.past.lost
         resource: Resource[Any] | None = None
@@ -291,7 +291,7 @@ class _Update:
             before,
             kinds=MappingProxyType(kinds),
             names=MappingProxyType({kind: names[kind] for kind in sorted(names) if names[kind]}),
-            claims=MappingProxyType(self.claims),
+            claims=updated(before.claims, self.claims, ordered=False),
             broken=same(frozenset(self.broken), before.broken),
             stale=same(frozenset(self.stale), before.stale),
             special=same(frozenset(self.special), before.special),
@@ -313,13 +313,14 @@ class _Update:
         concerned = set(self.changed.get("Service", ()))
         all_slices = self.before.all_slices
         if pieces := self.changed.get("EndpointSlice"):
-            old, grouped = self.before.kinds.get("EndpointSlice", _NOTHING), copied(all_slices)
+            old = self.before.kinds.get("EndpointSlice", _NOTHING)
+            groups = _Groups(all_slices)
             for key, new in pieces.items():
                 for resource in filter(None, (old.get(key), new)):
                     if (service := _service_of(resource)) is not None:
                         concerned.add(service)
-                        _regroup(grouped, service, resource, added=resource is new)
-            all_slices = MappingProxyType(grouped)
+                        groups.move(service, resource, added=resource is new)
+            all_slices = groups.updated()
         if not concerned:
             return index
         slices: dict[Key, tuple[Resource[EndpointSlice], ...] | None] = {}
@@ -341,14 +342,14 @@ class _Update:
     def _with_pods(self, index: Index) -> Index:
         concerned, sharing = set(self.before.contested), self.before.sharing
         if pods := self.changed.get("Pod"):
-            old, grouped = self.before.pods, copied(sharing)
+            old, groups = self.before.pods, _Groups(sharing)
             for key, new in pods.items():
                 for pod in filter(None, (old.get(key), new)):
                     if pod.spec.status.pod_ip:
                         address = (pod.ref.namespace, pod.spec.status.pod_ip)
                         concerned.add(address)
-                        _regroup(grouped, address, pod, added=pod is new)
-            sharing = MappingProxyType(grouped)
+                        groups.move(address, pod, added=pod is new)
+            sharing = groups.updated()
         if not concerned:
             return index
         chosen: dict[Key, Resource[Pod] | None] = {}
@@ -390,21 +391,24 @@ def _has(names: tuple[str, ...], name: str) -> bool:
     return place < len(names) and names[place] == name
 
 
-def _regroup(
-    groups: dict[Key, tuple[Resource[Any], ...]],
-    key: Key,
-    resource: Resource[Any],
-    *,
-    added: bool,
-) -> None:
-    """Take a resource out of its group, or put it in."""
-    rest = tuple(each for each in groups.get(key, ()) if each is not resource)
-    if added:
-        groups[key] = tuple(sorted((*rest, resource), key=lambda each: each.ref.key))
-    elif rest:
-        groups[key] = rest
-    else:
-        groups.pop(key, None)
+class _Groups:
+    """Resources by something that they share, while some come and go."""
+
+    def __init__(self, before: Mapping[Key, tuple[Resource[Any], ...]]) -> None:
+        self._before = before
+        self._changed: dict[Key, tuple[Resource[Any], ...] | None] = {}
+
+    def move(self, key: Key, resource: Resource[Any], *, added: bool) -> None:
+        """Take a resource out of its group, or put it in."""
+        members = self._changed.get(key, self._before.get(key)) or ()
+        rest = tuple(each for each in members if each is not resource)
+        if added:
+            rest = tuple(sorted((*rest, resource), key=lambda each: each.ref.key))
+        self._changed[key] = rest or None
+
+    def updated(self) -> Mapping[Key, tuple[Resource[Any], ...]]:
+        """Return the groups as they are now."""
+        return updated(self._before, self._changed, ordered=False)
 
 
 def _precedence(
