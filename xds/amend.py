@@ -31,43 +31,41 @@ def amend(snapshot: Snapshot, base_of: Callable[[Resource], Snapshot | None]) ->
             if base is not None:
                 amendment.replace(resource, base)
     amendment.complete()
-    amended = snapshot
-    for type_url, resources in amendment.changed.items():
-        amended = amended.replace(type_url, resources.values())
-    return amended
+    edits = amendment.edits.items()
+    return snapshot.updated(
+        [resource for _, resource in edits if resource is not None],
+        [key for key, resource in edits if resource is None],
+    )
 
 
 class _Amendment:
-    """The types of a snapshot in which anything is replaced."""
+    """What is to be different in a snapshot."""
 
     def __init__(self, snapshot: Snapshot, base_of: Callable[[Resource], Snapshot | None]) -> None:
         self._snapshot = snapshot
         self._base_of = base_of
         self._required: list[tuple[Snapshot, str, str]] = []
-        self.changed: dict[str, dict[str, Resource]] = {}
-        """By type and name, all resources of the types that are concerned."""
+        self.edits: dict[tuple[str, str], Resource | None] = {}
+        """By type and name, what takes the place of what is refused, or is to be there besides."""
 
     def replace(self, resource: Resource, base: Snapshot) -> None:
         """Replace a refused resource by the one before, or by nothing."""
         if not self._take(base, resource.type_url, resource.name):
-            del self._of(resource.type_url)[resource.name]
+            self.edits[resource.type_url, resource.name] = None
 
     def complete(self) -> None:
         """Add what the replacements need and is not there."""
         while self._required:
             base, type_url, name = self._required.pop()
-            if name not in (self.changed.get(type_url) or self._snapshot.given(type_url)):
+            if self.edits.get((type_url, name), self._snapshot.get(type_url, name)) is None:
                 self._take(base, type_url, name)
 
     def _take(self, base: Snapshot, type_url: str, name: str) -> bool:
-        former = base.given(type_url).get(name)
+        former = base.get(type_url, name)
         if former is None or self._base_of(former) is not None:
             return False
-        self._of(type_url)[name] = former
+        self.edits[type_url, name] = former
         target = REFERS_TO.get(type_url)
         if target is not None:
             self._required += ((base, target, each) for each in sorted(former.requires))
         return True
-
-    def _of(self, type_url: str) -> dict[str, Resource]:
-        return self.changed.setdefault(type_url, dict(self._snapshot.given(type_url)))

@@ -207,7 +207,11 @@ class DeltaStream(Stream[DeltaRequest]):
         ]
 
     def _parts(self, resources: Iterable[Resource]) -> tuple[bytes, ...]:
-        return tuple(part for resource in resources for part in resource.delta_parts)
+        parts: list[bytes] = []
+        for resource in resources:
+            parts.append(resource.delta_header)
+            parts += resource.chunks
+        return tuple(parts)
 
 
 def _portions(resources: Iterable[Resource]) -> list[tuple[Resource, ...]]:
@@ -215,9 +219,9 @@ def _portions(resources: Iterable[Resource]) -> list[tuple[Resource, ...]]:
     portions: list[list[Resource]] = [[]]
     size = 0
     for resource in resources:
-        if portions[-1] and size + len(resource.body) > LARGE:
+        if portions[-1] and size + resource.size > LARGE:
             portions.append([])
             size = 0
         portions[-1].append(resource)
-        size += len(resource.body)
+        size += resource.size
     return [tuple(portion) for portion in portions]

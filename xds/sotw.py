@@ -211,7 +211,11 @@ class SotwStream(Stream[SotwRequest]):
         return [self._respond(delivery, now, batch) for batch in batches]
 
     def _parts(self, resources: Iterable[Resource]) -> tuple[bytes, ...]:
-        return tuple(part for resource in resources for part in resource.sotw_parts)
+        parts: list[bytes] = []
+        for resource in resources:
+            parts.append(resource.sotw_header)
+            parts += resource.chunks
+        return tuple(parts)
 
 
 @functools.lru_cache(maxsize=1024)
