@@ -63,6 +63,8 @@ class Resource:
     """The names it refers to; their type is given by `xds.types.REFERS_TO`."""
     pieces: bytes | tuple[Part, ...] = field(compare=False, repr=False)
     """The serialised message, whole or in parts."""
+    delta_header: bytes = field(compare=False, repr=False)
+    """With the body behind it, one `resources` field of a DeltaDiscoveryResponse."""
 
     @classmethod
     def of(
@@ -86,14 +88,7 @@ class Resource:
                 keeps its version this way; the hash depends on how these were divided.
         """
         content = content or _content(type_url, body)
-        return cls(
-            type_url=type_url,
-            name=name,
-            version=content,
-            content=content,
-            requires=frozenset(requires),
-            pieces=body,
-        )
+        return cls._make(type_url, name, content, content, frozenset(requires), body)
 
     @classmethod
     def of_parts(cls, type_url: str, name: str, parts: Iterable[Part]) -> Resource:
@@ -105,24 +100,44 @@ class Resource:
         """
         pieces = tuple(parts)
         content = _content(type_url, *(part.digest for part in pieces))
-        return cls(
-            type_url=type_url,
-            name=name,
-            version=content,
-            content=content,
-            requires=frozenset().union(*(part.requires for part in pieces)),
-            pieces=pieces,
-        )
+        requires = frozenset[str]().union(*(part.requires for part in pieces))
+        return cls._make(type_url, name, content, content, requires, pieces)
 
     def with_version(self, version: str) -> Resource:
         """Return the same content under another version."""
-        return Resource(
-            type_url=self.type_url,
-            name=self.name,
+        return self._make(
+            self.type_url, self.name, version, self.content, self.requires, self.pieces
+        )
+
+    @classmethod
+    def _make(
+        cls,
+        type_url: str,
+        name: str,
+        version: str,
+        content: str,
+        requires: frozenset[str],
+        pieces: bytes | tuple[Part, ...],
+    ) -> Resource:
+        # Made here and not when it is sent: this is a worker's time, that is all streams'.
+        size = _size(pieces)
+        # envoy.service.discovery.v3.Resource: version = 1, resource = 2, name = 3; the order of
+        # fields is free, so the body can be last.
+        head = b"".join(
+            (
+                wire.field(1, version.encode()),
+                wire.field(3, name.encode()),
+                _any_header(type_url, size),
+            )
+        )
+        return cls(
+            type_url=type_url,
+            name=name,
             version=version,
-            content=self.content,
-            requires=self.requires,
-            pieces=self.pieces,
+            content=content,
+            requires=requires,
+            pieces=pieces,
+            delta_header=wire.header(2, len(head) + size) + head,
         )
 
     @property
@@ -145,29 +160,12 @@ class Resource:
     @property
     def size(self) -> int:
         """Return how long the serialised message is, in bytes."""
-        if isinstance(self.pieces, bytes):
-            return len(self.pieces)
-        return sum(part.size for part in self.pieces)
+        return _size(self.pieces)
 
     @property
     def sotw_header(self) -> bytes:
         """Return what makes of the body one `resources` field of a DiscoveryResponse."""
         return _any_header(self.type_url, self.size)
-
-    @property
-    def delta_header(self) -> bytes:
-        """Return what makes of the body one `resources` field of a DeltaDiscoveryResponse."""
-        # envoy.service.discovery.v3.Resource: version = 1, resource = 2, name = 3; the order of
-        # fields is free, so the body can be last.
-        size = self.size
-        head = b"".join(
-            (
-                wire.field(1, self.version.encode()),
-                wire.field(3, self.name.encode()),
-                _any_header(self.type_url, size),
-            )
-        )
-        return wire.header(2, len(head) + size) + head
 
 
 def digest(*parts: bytes) -> bytes:
@@ -181,6 +179,10 @@ def digest(*parts: bytes) -> bytes:
         hashed.update(len(part).to_bytes(8))
         hashed.update(part)
     return hashed.digest()
+
+
+def _size(pieces: bytes | tuple[Part, ...]) -> int:
+    return len(pieces) if isinstance(pieces, bytes) else sum(part.size for part in pieces)
 
 
 def _content(type_url: str, *parts: bytes) -> str:

@@ -18,7 +18,7 @@ class Script:
 
     def __init__(self, make):
         self.ledger = Ledger(make, FakeClock())
-        self.ledger.machine = self
+        self.ledger.machine, self.ledger.thorough = self, None
         self.answers = []
         self.nonce = 0
         self.delta = make is DeltaStream
