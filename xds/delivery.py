@@ -9,7 +9,7 @@ from xds.subscription import NO_NAMES, Subscription
 from xds.types import COLLECTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from xds.snapshot import Resource
 
@@ -228,6 +228,23 @@ class Delivery:
     def look_at_all(self) -> None:
         """Have it considered for every name."""
         self.due = None
+
+    def looked_at(
+        self, changed: Sequence[Resource], sent: Sequence[Resource], others: Iterable[str]
+    ) -> None:
+        """
+        Note that the client has what it should, or is being sent it.
+
+        Args:
+            changed: What it should have and did not.
+            sent: What of it is sent now.
+            others: The names that have to be looked at again besides what is not.
+        """
+        self.due = set()
+        if len(sent) < len(changed):
+            self.due.update(resource.name for resource in changed)
+            self.due.difference_update(resource.name for resource in sent)
+        self.due.update(others)
 
     def in_use_of(self, name: str) -> Resource | None:
         """Return what the client uses under a name, or may begin to use any moment."""

@@ -150,9 +150,7 @@ class DeltaStream(Stream[DeltaRequest]):
         if delivery.type_url in COLLECTIONS:
             delivery.forget_removed(look.names)
         delivery.held.update((resource.name, resource.version) for resource in ready)
-        delivery.due = {resource.name for resource in changed}
-        delivery.due.difference_update(resource.name for resource in ready)
-        delivery.due.update(postponed, look.lingering)
+        delivery.looked_at(changed, ready, postponed | look.lingering)
         if delivery.type_url == CLUSTER:
             self._send_endpoints_behind(snapshot, ready)
         return self._differences(snapshot, delivery, ready, tuple(removed), now)
@@ -219,22 +217,15 @@ class DeltaStream(Stream[DeltaRequest]):
             for batch, names in batches
         ]
 
-    def _parts(self, resources: Iterable[Resource]) -> tuple[bytes, ...]:
-        parts: list[bytes] = []
-        for resource in resources:
-            parts.append(resource.delta_header)
-            parts += resource.chunks
-        return tuple(parts)
-
 
 def _portions(resources: Iterable[Resource]) -> list[tuple[Resource, ...]]:
     """Divide what would be a large response (rule 118)."""
-    portions: list[list[Resource]] = [[]]
-    size = 0
+    portions: list[list[Resource]] = []
+    size = LARGE
     for resource in resources:
-        if portions[-1] and size + resource.size > LARGE:
-            portions.append([])
-            size = 0
-        portions[-1].append(resource)
         size += resource.size
+        if size > LARGE or not portions:
+            portions.append([])
+            size = resource.size
+        portions[-1].append(resource)
     return [tuple(portion) for portion in portions]

@@ -63,6 +63,8 @@ class Resource:
     """The names it refers to; their type is given by `xds.types.REFERS_TO`."""
     pieces: bytes | tuple[Part, ...] = field(compare=False, repr=False)
     """The serialised message, whole or in parts."""
+    size: int = field(compare=False, repr=False)
+    """How long the serialised message is, in bytes."""
     delta_header: bytes = field(compare=False, repr=False)
     """With the body behind it, one `resources` field of a DeltaDiscoveryResponse."""
 
@@ -120,7 +122,7 @@ class Resource:
         pieces: bytes | tuple[Part, ...],
     ) -> Resource:
         # Made here and not when it is sent: this is a worker's time, that is all streams'.
-        size = _size(pieces)
+        size = len(pieces) if isinstance(pieces, bytes) else sum(part.size for part in pieces)
         # envoy.service.discovery.v3.Resource: version = 1, resource = 2, name = 3; the order of
         # fields is free, so the body can be last.
         head = b"".join(
@@ -137,6 +139,7 @@ class Resource:
             content=content,
             requires=requires,
             pieces=pieces,
+            size=size,
             delta_header=wire.header(2, len(head) + size) + head,
         )
 
@@ -158,11 +161,6 @@ class Resource:
         return (chunk for part in self.pieces for chunk in part.chunks)
 
     @property
-    def size(self) -> int:
-        """Return how long the serialised message is, in bytes."""
-        return _size(self.pieces)
-
-    @property
     def sotw_header(self) -> bytes:
         """Return what makes of the body one `resources` field of a DiscoveryResponse."""
         return _any_header(self.type_url, self.size)
@@ -179,10 +177,6 @@ def digest(*parts: bytes) -> bytes:
         hashed.update(len(part).to_bytes(8))
         hashed.update(part)
     return hashed.digest()
-
-
-def _size(pieces: bytes | tuple[Part, ...]) -> int:
-    return len(pieces) if isinstance(pieces, bytes) else sum(part.size for part in pieces)
 
 
 def _content(type_url: str, *parts: bytes) -> str:

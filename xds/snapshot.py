@@ -18,7 +18,7 @@ from xds.resource import Part, Resource, digest
 from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, REFERS_TO, ROUTE_CONFIGURATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 __all__ = ["Changes", "Part", "Resource", "Snapshot", "combined_version"]
 
@@ -226,6 +226,15 @@ class Snapshot:
         """Return the version of all resources of a type."""
         kind = self._types.get(type_url)
         return combined_version(type_url, ()) if kind is None else kind.version
+
+    def version_of(self, type_url: str, resources: Collection[Resource]) -> str:
+        """Return the version of some resources of a type, which may be the whole of it."""
+        there = self.resources(type_url)
+        if len(resources) == len(there) and all(
+            there.get(resource.name) is resource for resource in resources
+        ):
+            return self.version(type_url)
+        return combined_version(type_url, resources)
 
     def types(self) -> tuple[str, ...]:
         """Return the types of which there is any resource, sorted."""

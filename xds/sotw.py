@@ -172,7 +172,7 @@ class SotwStream(Stream[SotwRequest]):
         gone = [n for n in (held if names is None else names) if n in held and n not in look.wanted]
         asked = delivery.answer_owed or bool(delivery.owed)
         if not changed and not gone and not asked:
-            delivery.due = set(look.lingering)
+            delivery.looked_at((), (), look.lingering)
             return []
         held_back = [r for r in changed if self._sequence.holds_back(snapshot, r, now)]
         if held_back or (self._busy(delivery, now) and not asked):
@@ -182,7 +182,7 @@ class SotwStream(Stream[SotwRequest]):
             del held[name]
         held.update((resource.name, resource.version) for resource in changed)
         delivery.forget_removed(names)
-        delivery.due = set(look.lingering)
+        delivery.looked_at((), (), look.lingering)
         delivery.owed = NO_NAMES
         delivery.answer_owed = False
         if delivery.type_url == CLUSTER:
@@ -190,8 +190,7 @@ class SotwStream(Stream[SotwRequest]):
         wanted = look.wanted
         if names is not None:
             wanted = self._wanted(delivery, look.view, None, ordered=not look.lingering)
-        whole = wanted is snapshot.resources(delivery.type_url)
-        version = snapshot.version(delivery.type_url) if whole else ""
+        version = snapshot.version_of(delivery.type_url, wanted.values())
         return [self._respond(delivery, now, wanted.values(), version=version)]
 
     def _changes(
@@ -213,20 +212,16 @@ class SotwStream(Stream[SotwRequest]):
             ]
         ready = self._ready(snapshot, delivery, changed, now)
         delivery.held.update((resource.name, resource.version) for resource in ready)
-        delivery.due = {resource.name for resource in changed}
-        delivery.due.difference_update(resource.name for resource in ready)
-        delivery.due.update(look.lingering)
+        delivery.looked_at(changed, ready, look.lingering)
         together, alone = self._divide(delivery, ready)
         batches = [together] if together else []
         batches += [(resource,) for resource in alone]
-        return [self._respond(delivery, now, batch) for batch in batches]
-
-    def _parts(self, resources: Iterable[Resource]) -> tuple[bytes, ...]:
-        parts: list[bytes] = []
-        for resource in resources:
-            parts.append(resource.sotw_header)
-            parts += resource.chunks
-        return tuple(parts)
+        return [
+            self._respond(
+                delivery, now, batch, version=snapshot.version_of(delivery.type_url, batch)
+            )
+            for batch in batches
+        ]
 
 
 @functools.lru_cache(maxsize=1024)

@@ -11,7 +11,6 @@ from xds.delivery import Delivery, Sent, Timing
 from xds.exchange import Receipt, Response, TypeState
 from xds.sequence import WAIT_FOR_CLUSTERS, Sequence
 from xds.settlement import repeat
-from xds.snapshot import combined_version
 from xds.standing import resource_states
 from xds.subscription import NO_NAMES
 from xds.types import CLUSTER, LOAD_ASSIGNMENT, ORDER, ROUTE_CONFIGURATION
@@ -316,7 +315,7 @@ class Stream(ABC, Generic[R]):
         now: float,
         resources: Collection[Resource],
         *,
-        version: str = "",
+        version: str,
         removed: tuple[str, ...] = (),
     ) -> Response:
         """Make a response, and expect its verdict."""
@@ -324,7 +323,6 @@ class Stream(ABC, Generic[R]):
         nonce = str(self._responses)
         delivery.lost(now - self._timing.in_flight)
         by_name = {resource.name: resource for resource in resources}
-        version = version or combined_version(delivery.type_url, resources)
         sent = Sent(version=version, resources=by_name, removed=removed, at=now)
         delivery.record(nonce, sent)
         self._sequence.sent(delivery.type_url, by_name)
@@ -336,12 +334,7 @@ class Stream(ABC, Generic[R]):
             version=version,
             resources=tuple(resources),
             removed=removed,
-            parts=self._parts(resources),
         )
-
-    @abstractmethod
-    def _parts(self, resources: Iterable[Resource]) -> tuple[bytes, ...]:
-        """Return the encoded resources, in the form of the protocol."""
 
     def _send_endpoints_behind(self, snapshot: Snapshot, clusters: Iterable[Resource]) -> None:
         """

@@ -38,7 +38,6 @@ class Script:
             version=f"v{self.nonce}",
             resources=resources,
             removed=removed,
-            parts=(),
         )
 
     def send(self, *args, **fields):
