@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 from xds.types import REFERS_TO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from xds.snapshot import Resource, Snapshot
+    from xds.verdicts import Content
 
 
-def amend(snapshot: Snapshot, base_of: Callable[[Resource], Snapshot | None]) -> Snapshot:
+def amend(
+    snapshot: Snapshot,
+    base_of: Callable[[Resource], Snapshot | None],
+    refused: Iterable[Content],
+) -> Snapshot:
     """
     Put what was accepted before in the place of what is refused.
 
@@ -23,13 +28,14 @@ def amend(snapshot: Snapshot, base_of: Callable[[Resource], Snapshot | None]) ->
         snapshot: The newest.
         base_of: Tells what was accepted before something that is refused; None for what is not
             refused. What was not there either is left out.
+        refused: What that is; it need not be in the snapshot.
     """
     amendment = _Amendment(snapshot, base_of)
-    for type_url in snapshot.types():
-        for resource in snapshot.given(type_url).values():
-            base = base_of(resource)
-            if base is not None:
-                amendment.replace(resource, base)
+    for content in refused:
+        resource = snapshot.get(content.type_url, content.name)
+        base = base_of(resource) if resource is not None else None
+        if resource is not None and base is not None:
+            amendment.replace(resource, base)
     amendment.complete()
     edits = amendment.edits.items()
     return snapshot.updated(
