@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_NONCES: Final = 1000
+"""How many nonces there are for each number of a snapshot; a stream that needs more goes on."""
+
 ONE_EACH: Final = frozenset({ROUTE_CONFIGURATION})
 """
 The types of which each resource has a response of its own: few, written by people, and refused
@@ -107,8 +110,16 @@ class Stream(ABC, Generic[R]):
         """Return when `expire` has something to do, if nothing happens before."""
         return min((time for time in self._deadlines() if time > self._looked_at), default=None)
 
-    def publish(self, snapshot: Snapshot) -> list[Response]:
-        """Take the newest snapshot, and return what the client has to be sent at this moment."""
+    def publish(self, snapshot: Snapshot, number: int = 0) -> list[Response]:
+        """
+        Take the newest snapshot, and return what the client has to be sent at this moment.
+
+        Args:
+            snapshot: What the client is to be served.
+            number: Grows with each snapshot. Nonces are counted from there, whatever was sent
+                before: streams that are sent the same have the same message.
+        """
+        self._responses = max(self._responses, number * _NONCES)
         before, self._snapshot = self._snapshot, snapshot
         changes = {} if before is None else snapshot.changes(before)
         for type_url, delivery in self._deliveries.items():
@@ -198,9 +209,11 @@ class Stream(ABC, Generic[R]):
         return self._deliveries.setdefault(type_url, Delivery(type_url=type_url))
 
     def _in_order(self) -> Iterator[Delivery]:
-        for type_url in (*ORDER, *sorted(self._deliveries.keys() - set(ORDER))):
-            if type_url in self._deliveries:
-                yield self._deliveries[type_url]
+        deliveries = self._deliveries
+        there = [deliveries[type_url] for type_url in ORDER if type_url in deliveries]
+        yield from there
+        if len(there) < len(deliveries):
+            yield from (deliveries[each] for each in sorted(deliveries.keys() - set(ORDER)))
 
     def _flush(self) -> list[Response]:
         """Return everything that may be sent now, type after type."""
