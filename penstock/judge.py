@@ -148,16 +148,14 @@ class Judge:
 
     def judgement(self) -> Judgement:
         """Return what is known, as a value."""
-        proven = {name: each.newest for name, each in self.proofs.items() if each.newest}
+        proofs = {name: each.newest for name, each in self.proofs.items() if each.newest}
         return Judgement(
             refusals=MappingProxyType(dict(self._refusals)),
-            proven=MappingProxyType(
-                {name: proof.proven for name, proof in proven.items() if proof.proven is not None}
-            ),
-            bases=MappingProxyType({name: proof.snapshot for name, proof in proven.items()}),
+            proofs=MappingProxyType(proofs),
+            bases=MappingProxyType({name: proof.snapshot for name, proof in proofs.items()}),
             own=MappingProxyType(dict(self._own)),
             former=MappingProxyType(dict(self._former)),
-            verdicts=tuple(self.verdicts.items()),
+            verdicts=self.verdicts.all(),
         )
 
     def restore(self, judgement: Judgement) -> None:
@@ -194,47 +192,50 @@ class Judge:
 
     def _accepted(self, event: UpdateAccepted) -> None:
         voice, now = _voice(event.stream), self._now().timestamp()
-        disputed = False
-        for name, version in self._hearing.news(event.type_url, voice, event.versions).items():
-            content = self._content(event.stream, event.type_url, name, version)
-            if content is None:
-                continue
-            contested = self.verdicts.disputed(content)
-            if self.verdicts.accept(content, voice, now):
-                disputed |= contested
-                for proofs in self.proofs.values():
-                    if proofs.accept(content):
-                        self.proved.set()
-        if disputed:
+        news = self._hearing.news(event.type_url, voice, event.versions)
+        contents = self._contents(event.stream, event.type_url, news)
+        contested: set[Content] = set()
+        if self.verdicts.any_disputed:
+            contested.update(filter(self.verdicts.disputed, contents))
+        changed = self.verdicts.accept_all(contents, voice, now)
+        for proofs in self.proofs.values():
+            if changed and proofs.accept(changed):
+                self.proved.set()
+        if not contested.isdisjoint(changed):
             self._refresh_all()
 
     def _rejected(self, event: UpdateRejected) -> None:
         stream = event.stream
         voice, now = _voice(stream), self._now().timestamp()
         others = self._connected(stream.proxy)
-        refused = False
-        for name, version in event.versions.items():
-            content = self._content(stream, event.type_url, name, version)
-            if content is not None:
-                refused = True
-                text = reason(event.text, name, event.versions)
-                self.verdicts.refuse(content, voice, text, now, others)
-                self.refusing.setdefault(content, set()).add(stream.id)
-        if refused:
+        contents = self._contents(stream, event.type_url, event.versions)
+        for content in contents:
+            text = reason(event.text, content.name, event.versions)
+            self.verdicts.refuse(content, voice, text, now, others)
+            self.refusing.setdefault(content, set()).add(stream.id)
+        if contents:
             self._hearing.forget()
             self._refresh_all()
             self.refused.set()
             self.proved.set()
 
-    def _content(
-        self, stream: StreamInfo, type_url: str, name: str, version: str
-    ) -> Content | None:
-        """Find the content of what a stream was sent; None if it was only tried out, or is old."""
-        for snapshot in self._candidates(stream):
-            resource = snapshot.get(type_url, name)
-            if resource is not None and resource.version == version:
-                return content_of(resource)
-        return None
+    def _contents(
+        self, stream: StreamInfo, type_url: str, versions: Mapping[str, str]
+    ) -> list[Content]:
+        """Find the contents of what a stream was sent, without what was tried out or is old."""
+        if not versions:
+            return []
+        candidates = [snapshot.resources(type_url) for snapshot in self._candidates(stream)]
+        newest = candidates[0]
+        contents: list[Content] = []
+        for name, version in versions.items():
+            resource = newest.get(name)
+            if resource is None or resource.version != version:
+                others = (each[name] for each in candidates if name in each)
+                resource = next((each for each in others if each.version == version), None)
+            if resource is not None:
+                contents.append(content_of(resource))
+        return contents
 
     def _candidates(self, stream: StreamInfo) -> Iterator[Snapshot]:
         served = self._cache.get(stream.proxy, node=stream.node.id)
@@ -262,14 +263,14 @@ class Judge:
             self.refusing.pop(key[1], None)
         served = snapshot
         if former:
-            served = amend(snapshot, _lookup(former))
+            served = amend(snapshot, _lookup(former), former)
             self.news.set()
         own: dict[str, Snapshot] = {}
         refusers = self.verdicts.refusers()
         for node, contents in refusers.items():
             if any(holds(served, content) for content in contents):
                 bases = {**former, **dict.fromkeys(contents, self._base(proxy, node, contents))}
-                own[node] = amend(served, _lookup(bases))
+                own[node] = amend(served, _lookup(bases), bases)
         for pair in [pair for pair in self._own if pair[1] not in refusers]:
             del self._own[pair]
         self._cache.set(proxy, served, own)
@@ -307,24 +308,26 @@ class Judge:
     def _forget(self) -> None:
         """Drop verdicts on what nobody is served any more, from time to time."""
         resources = sum(
-            len(snapshot.given(type_url))
+            len(snapshot.resources(type_url))
             for snapshot in self._snapshots.values()
             for type_url in snapshot.types()
         )
         if len(self.verdicts) > _FORGET * resources + 1000:
-            there = {
-                content_of(resource)
+            # Snapshots share most of what they have, as the very same objects.
+            distinct = {
+                id(resource): resource
                 for proofs in self.proofs.values()
                 for snapshot in (*self._snapshots.values(), *proofs.snapshots())
                 for type_url in snapshot.types()
-                for resource in snapshot.given(type_url).values()
+                for resource in snapshot.resources(type_url).values()
             }
-            self.verdicts.retain(frozenset(there), refused=_MOST)
+            contents = frozenset(map(content_of, distinct.values()))
+            self.verdicts.retain(contents, refused=_MOST)
             self._hearing.forget()
 
     def _history(self, proxy: str) -> Proofs:
         if proxy not in self.proofs:
-            self.proofs[proxy] = Proofs(self.verdicts.accepted)
+            self.proofs[proxy] = Proofs(self.verdicts)
         return self.proofs[proxy]
 
     def _connected(self, proxy: str) -> Mapping[str, str]:

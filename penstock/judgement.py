@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from penstock.proofs import Proof
     from translator.policy import Memory, Proven, Refusal
     from xds.snapshot import Snapshot
     from xds.verdicts import Content, Verdict
@@ -22,8 +23,8 @@ class Judgement:
 
     refusals: Mapping[Refusal, Content] = field(default_factory=lambda: MappingProxyType({}))
     """What the translator has to treat as invalid, and the content of which it was found out."""
-    proven: Mapping[str, Proven] = field(default_factory=lambda: MappingProxyType({}))
-    """By proxy, the translator's memory of the newest past that was accepted entirely."""
+    proofs: Mapping[str, Proof] = field(default_factory=lambda: MappingProxyType({}))
+    """By proxy, the newest past that was accepted entirely."""
     bases: Mapping[str, Snapshot] = field(default_factory=lambda: MappingProxyType({}))
     """By proxy, what was served then."""
     own: Mapping[tuple[str, str], Snapshot] = field(default_factory=lambda: MappingProxyType({}))
@@ -34,6 +35,12 @@ class Judgement:
     """By proxy and content that all refuse, what was accepted before."""
     verdicts: tuple[tuple[Content, Verdict], ...] = ()
     """Who said what to which content."""
+
+    @property
+    def proven(self) -> Mapping[str, Proven]:
+        """By proxy, the translator's memory of that past; to be asked by a worker."""
+        known = {name: proof.proven for name, proof in self.proofs.items()}
+        return {name: proven for name, proven in known.items() if proven is not None}
 
     def inform(self, memory: Memory) -> Memory:
         """Return what the translator knows, with the newest that Envoys have accepted."""

@@ -3,55 +3,79 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from translator.policy import WHOLE_KINDS, Proven
+from xds.snapshot import Snapshot
 from xds.types import CLUSTER, LISTENER, ROUTE_CONFIGURATION
 from xds.verdicts import Content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from translator import ir
-    from translator.policy import Memory
-    from xds.snapshot import Resource, Snapshot
+    from translator.policy import Good, Memory, ProxyMemory
+    from translator.report import ResourceRef
+    from xds.snapshot import Resource
+    from xds.verdicts import Verdicts
 
 __all__ = ["Proof", "Proofs", "content_of", "holds"]
 
 _JUDGED: Final = (CLUSTER, LISTENER, ROUTE_CONFIGURATION)
 """Endpoints come and go all the time; nobody goes back to old ones."""
 
+_NOTHING: Final = Snapshot.of(())
 _PENDING: Final = 8
 _PROVEN: Final = 4
 """How many of the newest are remembered."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Proof:
     """Something that was served, with what the translator knew then."""
 
     snapshot: Snapshot
-    proven: Proven | None
+    memory: ProxyMemory | None = None
     """None if an earlier process saw it accepted, and its memory was not read yet."""
+    resources: Mapping[ResourceRef, Good] = field(default_factory=dict)
+    """All that were good, of which one may be among tens of thousands."""
+    whole: bool = False
+    """Whether only those of `WHOLE_KINDS` are left of them."""
 
     @property
     def proxy(self) -> ir.Proxy | None:
         """What the snapshot was encoded from, if that is known."""
-        return self.proven.proxy.served if self.proven is not None else None
+        return self.memory.served if self.memory is not None else None
+
+    @property
+    def proven(self) -> Proven | None:
+        """
+        What the translator needs to know of it.
+
+        To be asked by a worker: the resources are gone through when it is asked first.
+        """
+        if self.memory is None:
+            return None
+        if not self.whole:
+            self.resources = {
+                ref: good for ref, good in self.resources.items() if ref.kind in WHOLE_KINDS
+            }
+            self.whole = True
+        return Proven(proxy=self.memory, resources=self.resources)
 
 
 class Proofs:
     """The newest things that one proxy was served, as far as they are of interest."""
 
-    def __init__(self, accepted: Callable[[Content], bool]) -> None:
+    def __init__(self, verdicts: Verdicts) -> None:
         """
         Begin without a past.
 
         Args:
-            accepted: Tells whether anybody has accepted a content.
+            verdicts: What anybody has accepted.
         """
-        self._accepted = accepted
+        self._verdicts = verdicts
         self._pending: deque[tuple[Proof, set[Content]]] = deque(maxlen=_PENDING)
         """Those that are not accepted entirely, each with what is missing."""
         self._proven: deque[Proof] = deque(maxlen=_PROVEN)
@@ -89,26 +113,28 @@ class Proofs:
         """
         if name not in memory.proxies:
             return False
-        resources = {ref: good for ref, good in memory.resources.items() if ref.kind in WHOLE_KINDS}
-        proof = Proof(
-            snapshot=snapshot, proven=Proven(proxy=memory.proxies[name], resources=resources)
-        )
-        self._pending.append((proof, set(self._missing(snapshot))))
+        proof = Proof(snapshot=snapshot, memory=memory.proxies[name], resources=memory.resources)
+        self._pending.append((proof, self._missing(snapshot)))
         return self._advance()
 
     def restore(self, snapshot: Snapshot) -> None:
         """Take what an earlier process saw accepted."""
-        self._proven.append(Proof(snapshot=snapshot, proven=None))
+        self._proven.append(Proof(snapshot=snapshot))
 
     def recall(self, proven: Proven) -> None:
         """Take what an earlier process knew when it saw it accepted."""
-        if self._proven and self._proven[-1].proven is None:
-            self._proven[-1] = replace(self._proven[-1], proven=proven)
+        if self._proven and self._proven[-1].memory is None:
+            self._proven[-1] = Proof(
+                snapshot=self._proven[-1].snapshot,
+                memory=proven.proxy,
+                resources=proven.resources,
+                whole=True,
+            )
 
-    def accept(self, content: Content) -> bool:
-        """Note that a content was accepted, and tell whether that completes anything."""
+    def accept(self, contents: Collection[Content]) -> bool:
+        """Note that contents were accepted, and tell whether that completes anything."""
         for _, missing in self._pending:
-            missing.discard(content)
+            missing.difference_update(contents)
         return self._advance()
 
     def _advance(self) -> bool:
@@ -122,12 +148,29 @@ class Proofs:
                 return True
         return False
 
-    def _missing(self, snapshot: Snapshot) -> Iterator[Content]:
+    def _missing(self, snapshot: Snapshot) -> set[Content]:
+        """List what of a snapshot nobody has accepted; most is known of the snapshot before."""
+        if self._pending:
+            before, missing = self._pending[-1][0].snapshot, set(self._pending[-1][1])
+        elif self._proven:
+            before, missing = self._proven[-1].snapshot, set()
+        else:
+            before, missing = _NOTHING, set()
+        changes = snapshot.changes(before)
         for type_url in _JUDGED:
-            for resource in snapshot.given(type_url).values():
-                content = content_of(resource)
-                if not self._accepted(content):
-                    yield content
+            for name in changes.get(type_url, ()):
+                old, new = before.get(type_url, name), snapshot.get(type_url, name)
+                if old is not None:
+                    missing.discard(content_of(old))
+                if new is not None and not self._verdicts.accepted(content := content_of(new)):
+                    missing.add(content)
+        # What was accepted then may have been refused by all since.
+        missing.update(
+            content
+            for content in self._verdicts.refused_by_all_contents
+            if content.type_url in _JUDGED and holds(snapshot, content)
+        )
+        return missing
 
 
 def content_of(resource: Resource) -> Content:

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 from xds.types import REFERS_TO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from xds.snapshot import Resource, Snapshot
+    from xds.verdicts import Content
 
 
-def amend(snapshot: Snapshot, base_of: Callable[[Resource], Snapshot | None]) -> Snapshot:
+def amend(
+    snapshot: Snapshot,
+    base_of: Callable[[Resource], Snapshot | None],
+    refused: Iterable[Content],
+) -> Snapshot:
     """
     Put what was accepted before in the place of what is refused.
 
@@ -23,51 +28,50 @@ def amend(snapshot: Snapshot, base_of: Callable[[Resource], Snapshot | None]) ->
         snapshot: The newest.
         base_of: Tells what was accepted before something that is refused; None for what is not
             refused. What was not there either is left out.
+        refused: What that is; it need not be in the snapshot.
     """
     amendment = _Amendment(snapshot, base_of)
-    for type_url in snapshot.types():
-        for resource in snapshot.given(type_url).values():
-            base = base_of(resource)
-            if base is not None:
-                amendment.replace(resource, base)
+    for content in refused:
+        resource = snapshot.get(content.type_url, content.name)
+        base = base_of(resource) if resource is not None else None
+        if resource is not None and base is not None:
+            amendment.replace(resource, base)
     amendment.complete()
-    amended = snapshot
-    for type_url, resources in amendment.changed.items():
-        amended = amended.replace(type_url, resources.values())
-    return amended
+    edits = amendment.edits.items()
+    return snapshot.updated(
+        [resource for _, resource in edits if resource is not None],
+        [key for key, resource in edits if resource is None],
+    )
 
 
 class _Amendment:
-    """The types of a snapshot in which anything is replaced."""
+    """What is to be different in a snapshot."""
 
     def __init__(self, snapshot: Snapshot, base_of: Callable[[Resource], Snapshot | None]) -> None:
         self._snapshot = snapshot
         self._base_of = base_of
         self._required: list[tuple[Snapshot, str, str]] = []
-        self.changed: dict[str, dict[str, Resource]] = {}
-        """By type and name, all resources of the types that are concerned."""
+        self.edits: dict[tuple[str, str], Resource | None] = {}
+        """By type and name, what takes the place of what is refused, or is to be there besides."""
 
     def replace(self, resource: Resource, base: Snapshot) -> None:
         """Replace a refused resource by the one before, or by nothing."""
         if not self._take(base, resource.type_url, resource.name):
-            del self._of(resource.type_url)[resource.name]
+            self.edits[resource.type_url, resource.name] = None
 
     def complete(self) -> None:
         """Add what the replacements need and is not there."""
         while self._required:
             base, type_url, name = self._required.pop()
-            if name not in (self.changed.get(type_url) or self._snapshot.given(type_url)):
+            if self.edits.get((type_url, name), self._snapshot.get(type_url, name)) is None:
                 self._take(base, type_url, name)
 
     def _take(self, base: Snapshot, type_url: str, name: str) -> bool:
-        former = base.given(type_url).get(name)
+        former = base.get(type_url, name)
         if former is None or self._base_of(former) is not None:
             return False
-        self._of(type_url)[name] = former
+        self.edits[type_url, name] = former
         target = REFERS_TO.get(type_url)
         if target is not None:
             self._required += ((base, target, each) for each in sorted(former.requires))
         return True
-
-    def _of(self, type_url: str) -> dict[str, Resource]:
-        return self.changed.setdefault(type_url, dict(self._snapshot.given(type_url)))

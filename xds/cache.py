@@ -28,6 +28,8 @@ class SnapshotCache:
         self._watches: dict[str, dict[int, Callable[[], None]]] = {}
         self._next_watch = 0
         self._synced = False
+        self.number = 0
+        """Grows whenever anything else is to be served."""
 
     @property
     def synced(self) -> bool:
@@ -69,6 +71,7 @@ class SnapshotCache:
             self._before[proxy] = replaced
         self._snapshots[proxy] = snapshot
         self._own[proxy] = dict(own)
+        self.number += 1
         self._wake(proxy)
 
     def try_out(self, proxy: str, stream: int, snapshot: Snapshot | None) -> None:
@@ -77,6 +80,7 @@ class SnapshotCache:
             self._trials[stream] = snapshot
         elif self._trials.pop(stream, None) is None:
             return  # nothing was tried out, and nobody has to look again
+        self.number += 1
         self._wake(proxy)
 
     def get(self, proxy: str, *, node: str = "", stream: int = 0) -> Snapshot | None:

@@ -9,7 +9,7 @@ from xds.subscription import NO_NAMES, Subscription
 from xds.types import COLLECTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from xds.snapshot import Resource
 
@@ -110,6 +110,11 @@ class Delivery:
     The version that the client was sent of each resource, or said it has; empty where that is not
     known, None where it was told that there is none.
     """
+    due: set[str] | None = None
+    """
+    The names of which the client may not have what it should: only these are looked at for an
+    update. None if it may be any, as before everything was looked at once.
+    """
     acked: dict[str, Resource] = field(default_factory=dict)
     """What it has acknowledged; of a collection, without what has been removed since."""
     refused: dict[tuple[str, str], Rejection] = field(default_factory=dict)
@@ -154,9 +159,9 @@ class Delivery:
         self.in_flight[nonce] = sent
         self.last_nonce = nonce
         self.sent_version = sent.version
-        for name, resource in sent.resources.items():
-            acked = self.acked.get(name)
-            if acked is None or acked.version != resource.version:
+        acked = self.acked
+        for name in [name for name, each in sent.resources.items() if acked.get(name) is not each]:
+            if name not in acked or acked[name].version != sent.resources[name].version:
                 self.sent_at[name] = sent.at
         if len(self.sent_at) > 2 * len(self.held):
             self.sent_at = {name: at for name, at in self.sent_at.items() if name in self.held}
@@ -207,23 +212,66 @@ class Delivery:
             for nonce, sent in self.in_flight.items()
         )
 
+    def is_for_client(self, name: str) -> bool:
+        """Tell whether the client wants a name, or will once it has what it is being sent."""
+        return self.subscription.wants(name) or name in self.ahead
+
     def holds(self, name: str) -> bool:
         """Tell whether the client may be using a resource of this name."""
         return self.resumed or self.held.get(name) is not None
 
-    def forget_removed(self) -> None:
+    def look_at(self, names: Iterable[str]) -> None:
+        """Have it considered for some names whether the client has what it should."""
+        if self.due is not None:
+            self.due.update(names)
+
+    def look_at_all(self) -> None:
+        """Have it considered for every name."""
+        self.due = None
+
+    def looked_at(
+        self, changed: Sequence[Resource], sent: Sequence[Resource], others: Iterable[str]
+    ) -> None:
+        """
+        Note that the client has what it should, or is being sent it.
+
+        Args:
+            changed: What it should have and did not.
+            sent: What of it is sent now.
+            others: The names that have to be looked at again besides what is not.
+        """
+        self.due = set()
+        if len(sent) < len(changed):
+            self.due.update(resource.name for resource in changed)
+            self.due.difference_update(resource.name for resource in sent)
+        self.due.update(others)
+
+    def in_use_of(self, name: str) -> Resource | None:
+        """Return what the client uses under a name, or may begin to use any moment."""
+        for sent in reversed(self.in_flight.values()):
+            if name in sent.resources:
+                return sent.resources[name]
+        return self.acked.get(name)
+
+    def forget_removed(self, names: Iterable[str] | None = None) -> None:
         """
         Forget that the client has acknowledged what has been taken away from it since.
 
         The removal need not be acknowledged for that: if the resource comes back meanwhile, the
         client has to warm it anew (rule 80).
+
+        Args:
+            names: What may have been taken away; None if it may be anything.
         """
-        for name in [name for name in self.acked if self.held.get(name) is None]:
-            del self.acked[name]
+        held = self.held
+        for name in [n for n in (self.acked if names is None else names) if held.get(n) is None]:
+            self.acked.pop(name, None)
 
     def repeat(self, names: Iterable[str]) -> None:
         """Have resources sent again, or removed: the client may or may not have them."""
-        self.held.update(dict.fromkeys(names, ""))
+        repeated = dict.fromkeys(names, "")
+        self.held.update(repeated)
+        self.look_at(repeated)
         self.dirty = True
 
     def refuse(self, versions: Mapping[str, str], rejection: Rejection) -> None:
@@ -236,16 +284,25 @@ class Delivery:
                 self.held[name] = last.version
             else:
                 self.held.pop(name, None)
-        for oldest in list(self.refused)[:-_REFUSED]:
-            del self.refused[oldest]
+        oldest = list(self.refused)[:-_REFUSED]
+        for each in oldest:
+            del self.refused[each]
+        self.look_at(versions)
+        self.look_at(name for name, _ in oldest)
         self.dirty = True
 
-    def acceptable(self, wanted: Mapping[str, Resource]) -> Mapping[str, Resource]:
+    def acceptable(
+        self, wanted: Mapping[str, Resource], view: Mapping[str, Resource]
+    ) -> Mapping[str, Resource]:
         """
         Return what the client would not refuse, as far as it has said so.
 
         The last version that it accepted stands in for one that it refused, and nothing if it
         accepted none.
+
+        Args:
+            wanted: What of all that it wants is looked at; all if anything is in doubt.
+            view: What there is for it, wanted or not.
         """
         if not self.refused and not self.doubtful:
             self.blocked = NO_NAMES
@@ -253,7 +310,7 @@ class Delivery:
         blocked = frozenset(
             name
             for name, version in self.refused
-            if name in wanted and wanted[name].version == version
+            if name in view and view[name].version == version and self.is_for_client(name)
         )
         self.blocked = blocked or NO_NAMES
         while self.doubtful and not any(map(self._is_new(wanted), self.doubtful[0].names)):
@@ -290,18 +347,33 @@ class Delivery:
         others = tuple(replace(group, or_else=False) for group in self.doubtful[1:2])
         suspects = Suspects(frozenset(names), or_else=False)
         self.doubtful = (*suspects.halves(), *others, *self.doubtful[2:])
+        self.look_at_all()
 
     def clear(self) -> None:
         """Take the group that was tried as innocent, and draw the conclusion for the next."""
+        if self.doubtful:
+            self.look_at_all()
         self.doubtful = self.doubtful[1:]
         if self.doubtful and self.doubtful[0].or_else and len(self.doubtful[0].names) > 1:
             self.doubtful = (*self.doubtful[0].halves(), *self.doubtful[1:])
         self.dirty |= bool(self.doubtful)
 
-    def forget_unwanted(self) -> None:
-        """Forget what the client has unsubscribed from (rule 30)."""
+    def resubscribed(self, wildcard: bool, names: frozenset[str]) -> None:  # noqa: FBT001 - as there
+        """
+        Forget what the client has unsubscribed from (rule 30), and have the rest considered.
+
+        Args:
+            wildcard: Whether it wanted everything before.
+            names: What else it wanted before.
+        """
+        if wildcard != self.subscription.wildcard:
+            self.look_at_all()
+        self.look_at(names ^ self.subscription.names)
+        self.dirty = True
         wants = self.subscription.wants
         for kept in (self.held, self.acked, self.sent_at):
+            if self.subscription.wildcard or kept.keys() <= self.subscription.names:
+                continue
             for name in [name for name in kept if not wants(name)]:
                 del kept[name]
         self.owed = frozenset(name for name in self.owed if wants(name)) or NO_NAMES

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from xds.delivery import Delivery
     from xds.snapshot import Resource, Snapshot
+    from xds.stream import Look
 
 
 LARGE: Final = 1024 * 1024
@@ -60,6 +61,7 @@ class DeltaStream(Stream[DeltaRequest]):
         delivery = self._delivery(request.type_url)
         first, delivery.started = not delivery.started, True
         if first:
+            delivery.look_at_all()
             self._resume(delivery, request.initial_versions, now)
         receipt = self._judge(delivery, request, first=first)
         self._subscribe(delivery, request, now, first=first)
@@ -113,8 +115,7 @@ class DeltaStream(Stream[DeltaRequest]):
         wildcard, names = subscription.wildcard, subscription.names
         subscription.update(request.subscribe, request.unsubscribe)
         if first or request.subscribe or request.unsubscribe:
-            delivery.forget_unwanted()
-            delivery.dirty = True
+            delivery.resubscribed(wildcard, names)
         if subscription.wildcard and not wildcard:
             # Rule 56: the client waits for this answer even if it is empty.
             delivery.answer_owed = delivery.type_url in COLLECTIONS
@@ -123,62 +124,72 @@ class DeltaStream(Stream[DeltaRequest]):
         again = [name for name in asked if name in names]
         # Rule 63: who had asked twice and still asks once does not know what it has.
         again += [name for name in request.unsubscribe if name in names and subscription.wildcard]
-        delivery.repeat(again)
-        delivery.owed |= frozenset(again)
+        if again:
+            delivery.repeat(again)
+            delivery.owed |= frozenset(again)
         fresh = [name for name in asked if name not in names]
         if first:
             fresh = [name for name in fresh if name not in request.initial_versions]
         self._ask(delivery, fresh, now)
 
     def _update(self, snapshot: Snapshot, delivery: Delivery, now: float) -> list[Response]:
-        wanted = self._wanted(snapshot, delivery, now)
+        look = self._look(snapshot, delivery, now)
         changed = [
             resource
-            for name, resource in wanted.items()
+            for name, resource in look.wanted.items()
             if delivery.held.get(name) != resource.version
         ]
-        removed = self._missing(delivery, wanted)
-        if self._busy(delivery, now) and not delivery.owed.issuperset(removed):
-            delivery.waiting = True
-            removed = [name for name in removed if name in delivery.owed]
+        missing = self._missing(delivery, look)
+        postponed = self._postponed(delivery, missing, now)
+        removed = sorted(missing - postponed)
         ready = self._ready(snapshot, delivery, changed, now)
         for name in removed:
             delivery.held.pop(name, None)
             if name in delivery.subscription.names:
                 delivery.held[name] = None
         if delivery.type_url in COLLECTIONS:
-            delivery.forget_removed()
+            delivery.forget_removed(look.names)
         delivery.held.update((resource.name, resource.version) for resource in ready)
+        delivery.looked_at(changed, ready, postponed | look.lingering)
         if delivery.type_url == CLUSTER:
             self._send_endpoints_behind(snapshot, ready)
         return self._differences(snapshot, delivery, ready, tuple(removed), now)
 
-    def _missing(self, delivery: Delivery, wanted: Mapping[str, Resource]) -> list[str]:
+    def _missing(self, delivery: Delivery, look: Look) -> set[str]:
         """
-        Return the names to be told that they do not exist, sorted.
+        Return the names to be told that they do not exist.
 
         Rules 67 to 69: those that the client has, asks for just now, or waits for, unless it has
-        been told; they stay subscribed to. Of a client that comes from an earlier stream it is
-        not known yet which clusters its routes lead to (rule 88).
+        been told; they stay subscribed to.
         """
-        subscription = delivery.subscription
-        gone = {
-            name
-            for name, version in delivery.held.items()
-            if version is not None and name not in wanted and subscription.wants(name)
-        }
-        if delivery.type_url == CLUSTER and self._sequence.resuming:
-            delivery.waiting |= not gone <= delivery.owed
-            gone &= delivery.owed
+        held, subscription = delivery.held, delivery.subscription
+        names = look.names
+        if names is None:
+            names = subscription.names.union(held, delivery.owed)
+        absent = [name for name in names if name not in look.wanted]
+        gone = {n for n in absent if held.get(n) is not None and subscription.wants(n)}
         unknown = {
-            name
-            for name in subscription.names | delivery.owed
-            if name not in wanted and name not in delivery.held
+            n for n in absent if n not in held and (n in subscription.names or n in delivery.owed)
         }
         if delivery.type_url != LOAD_ASSIGNMENT:
             # What was refused does exist. Endpoints are waited for, whatever became of them.
             unknown -= delivery.blocked
-        return sorted(gone | unknown)
+        return gone | unknown
+
+    def _postponed(self, delivery: Delivery, missing: set[str], now: float) -> set[str]:
+        """
+        Return the names that the client has to be told later that they do not exist.
+
+        Of a client that comes from an earlier stream it is not known yet which clusters its routes
+        lead to (rule 88).
+        """
+        postponed: set[str] = set()
+        if self._busy(delivery, now):
+            postponed = missing - delivery.owed
+        elif delivery.type_url == CLUSTER and self._sequence.resuming:
+            postponed = (missing & delivery.held.keys()) - delivery.owed
+        delivery.waiting |= bool(postponed)
+        return postponed
 
     def _differences(
         self,
@@ -206,18 +217,15 @@ class DeltaStream(Stream[DeltaRequest]):
             for batch, names in batches
         ]
 
-    def _parts(self, resources: Iterable[Resource]) -> tuple[bytes, ...]:
-        return tuple(part for resource in resources for part in resource.delta_parts)
-
 
 def _portions(resources: Iterable[Resource]) -> list[tuple[Resource, ...]]:
     """Divide what would be a large response (rule 118)."""
-    portions: list[list[Resource]] = [[]]
-    size = 0
+    portions: list[list[Resource]] = []
+    size = LARGE
     for resource in resources:
-        if portions[-1] and size + len(resource.body) > LARGE:
+        size += resource.size
+        if size > LARGE or not portions:
             portions.append([])
-            size = 0
+            size = resource.size
         portions[-1].append(resource)
-        size += len(resource.body)
     return [tuple(portion) for portion in portions]

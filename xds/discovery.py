@@ -16,9 +16,10 @@ from xds.sotw import SotwRequest
 from xds.wire import field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from xds.exchange import Response
+    from xds.snapshot import Resource
 
 _PACKAGE: Final = "envoy.service.discovery.v3"
 
@@ -90,7 +91,7 @@ def encode_sotw(response: Response, plane: bytes) -> bytes:
     return b"".join(
         (
             field(1, response.version.encode()),
-            *response.parts,
+            *_sotw_parts(response.resources),
             field(4, response.type_url.encode()),
             field(5, response.nonce.encode()),
             field(6, plane),
@@ -103,13 +104,31 @@ def encode_delta(response: Response, plane: bytes) -> bytes:
     return b"".join(
         (
             field(1, response.version.encode()),
-            *response.parts,
+            *_delta_parts(response.resources),
             field(4, response.type_url.encode()),
             field(5, response.nonce.encode()),
             *(field(6, name.encode()) for name in response.removed),
             field(7, plane),
         )
     )
+
+
+def _sotw_parts(resources: Iterable[Resource]) -> list[bytes]:
+    """Return the `resources` fields of a DiscoveryResponse, to be joined."""
+    parts: list[bytes] = []
+    for resource in resources:
+        parts.append(resource.sotw_header)
+        parts += resource.chunks
+    return parts
+
+
+def _delta_parts(resources: Iterable[Resource]) -> list[bytes]:
+    """Return the `resources` fields of a DeltaDiscoveryResponse, to be joined."""
+    parts: list[bytes] = []
+    for resource in resources:
+        parts.append(resource.delta_header)
+        parts += resource.chunks
+    return parts
 
 
 def _node(message: Any) -> Node | None:

@@ -55,8 +55,6 @@ class Response:
     resources: tuple[Resource, ...]
     removed: tuple[str, ...] = ()
     """Names that do not exist; incremental protocol only."""
-    parts: tuple[bytes, ...]
-    """The encoded `resources` fields; joined, they are the bulk of the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

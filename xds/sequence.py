@@ -15,17 +15,19 @@ and no step waits for ever: an acknowledgement may be skipped (rules 80 to 82, 8
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Final
 
 from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from xds.delivery import Delivery, Timing
     from xds.snapshot import Resource, Snapshot
 
-_WAIT_FOR_CLUSTERS: Final = frozenset({LISTENER, ROUTE_CONFIGURATION})
+WAIT_FOR_CLUSTERS: Final = frozenset({LISTENER, ROUTE_CONFIGURATION})
+"""The types that may have to wait for clusters that the client does not have yet."""
 
 
 class Sequence:
@@ -55,18 +57,12 @@ class Sequence:
         self._older_there = False
         """Whether a view has clusters of an earlier stream."""
 
-    def view(self, snapshot: Snapshot, type_url: str, now: float) -> Mapping[str, Resource]:
-        """Return what the client may have of a type at this moment, by name, sorted."""
-        resources = snapshot.resources(type_url)
+    def lingering(self, snapshot: Snapshot, type_url: str, now: float) -> Mapping[str, Resource]:
+        """Return what the client may keep for some time though it has left the snapshot."""
         if type_url not in {CLUSTER, LOAD_ASSIGNMENT}:
-            return resources
-        lingering: Mapping[str, Resource]
-        lingering = {**self._older(snapshot), **self._lingering(snapshot, now)}
-        if type_url == LOAD_ASSIGNMENT:
-            lingering = self._endpoints_of(lingering)
-        if not lingering:
-            return resources
-        return dict(sorted({**lingering, **resources}.items()))
+            return {}
+        clusters = {**self._older(snapshot), **self._lingering(snapshot, now)}
+        return self._endpoints_of(clusters) if type_url == LOAD_ASSIGNMENT else clusters
 
     def lingers(self, type_url: str) -> bool:
         """Tell whether a view of this type has more than the snapshot."""
@@ -108,7 +104,7 @@ class Sequence:
         has no traffic to lose, and a listener that waits for its first routes would soon start
         without them: there it is enough that the clusters were sent before (rule 78).
         """
-        if resource.type_url not in _WAIT_FOR_CLUSTERS:
+        if resource.type_url not in WAIT_FOR_CLUSTERS:
             return False
         key = resource.type_url, resource.name
         if not self._lacks_clusters(snapshot, resource):
@@ -116,9 +112,11 @@ class Sequence:
             return False
         return now < self._waiting_since.setdefault(key, now) + self._timing.barrier
 
-    def sent(self, resource: Resource) -> None:
-        """Note that a resource went out, so that its next version may wait anew."""
-        self._waiting_since.pop((resource.type_url, resource.name), None)
+    def sent(self, type_url: str, names: Iterable[str]) -> None:
+        """Note that resources went out, so that their next versions may wait anew."""
+        if self._waiting_since:
+            for name in names:
+                self._waiting_since.pop((type_url, name), None)
 
     def deadlines(self) -> Iterator[float]:
         """Yield when something will have waited long enough."""
@@ -130,20 +128,32 @@ class Sequence:
             yield self._resuming_since + self._timing.prune
 
     def _lacks_clusters(self, snapshot: Snapshot, resource: Resource) -> bool:
+        needed: Iterable[str] = resource.requires
         if resource.type_url == LISTENER:
             routes = snapshot.resources(ROUTE_CONFIGURATION)
-            held = self._deliveries[LISTENER].holds(resource.name)
             needed = {
                 cluster
                 for name in resource.requires
                 if name in routes
                 for cluster in routes[name].requires
             }
-        else:
-            held = self._deliveries[ROUTE_CONFIGURATION].holds(resource.name)
-            needed = set(resource.requires)
-        there = self._ready if held else self._sent
-        return not all(there(snapshot, name) for name in needed)
+        if not self._deliveries[resource.type_url].holds(resource.name):
+            return not all(self._sent(snapshot, name) for name in needed)
+        if self._all_ready(snapshot, needed):
+            return False
+        return not all(self._ready(snapshot, name) for name in needed)
+
+    def _all_ready(self, snapshot: Snapshot, names: Iterable[str]) -> bool:
+        """
+        Tell at a glance whether the client has acknowledged the newest of all clusters.
+
+        That is nearly always so, and a route configuration may need thousands.
+        """
+        delivery = self._deliveries.get(CLUSTER)
+        if delivery is None:
+            return True
+        newest, acked = snapshot.resources(CLUSTER), delivery.acked
+        return all(map(operator.is_, map(newest.get, names), map(acked.get, names)))
 
     def _sent(self, snapshot: Snapshot, name: str) -> bool:
         """Tell whether the client was sent a cluster, in whatever version."""
@@ -170,14 +180,14 @@ class Sequence:
         """Return the clusters that have left the snapshot, but not yet the client's routes."""
         clusters = self._deliveries.get(CLUSTER)
         routes = self._deliveries.get(ROUTE_CONFIGURATION)
-        gone = () if clusters is None else clusters.held.keys() - snapshot.resources(CLUSTER).keys()
+        gone = frozenset() if clusters is None else _gone(clusters, snapshot.resources(CLUSTER))
         if clusters is None or routes is None or not gone:
             self._lingering_since = {}
             return {}
         needed = {name for resource in routes.in_use() for name in resource.requires}
-        known = {resource.name: resource for resource in clusters.in_use()}
-        lingering = sorted(gone & needed & known.keys())
-        self._lingering_since = {name: self._lingering_since.get(name, now) for name in lingering}
+        used = {name: clusters.in_use_of(name) for name in sorted(gone & needed)}
+        known = {name: resource for name, resource in used.items() if resource is not None}
+        self._lingering_since = {name: self._lingering_since.get(name, now) for name in known}
         return {
             name: known[name]
             for name, since in self._lingering_since.items()
@@ -211,9 +221,19 @@ class Sequence:
         if not clusters:
             return {}
         endpoints = self._deliveries.get(LOAD_ASSIGNMENT)
-        known = {
-            **({} if self._before is None else self._before.resources(LOAD_ASSIGNMENT)),
-            **({} if endpoints is None else {each.name: each for each in endpoints.in_use()}),
-        }
-        names = {name for cluster in clusters.values() for name in cluster.requires}
-        return {name: known[name] for name in names & known.keys()}
+        before = {} if self._before is None else self._before.resources(LOAD_ASSIGNMENT)
+        found: dict[str, Resource] = {}
+        for name in sorted({name for cluster in clusters.values() for name in cluster.requires}):
+            used = None if endpoints is None else endpoints.in_use_of(name)
+            known = used or before.get(name)
+            if known is not None:
+                found[name] = known
+        return found
+
+
+def _gone(clusters: Delivery, there: Mapping[str, Resource]) -> set[str]:
+    """Return the clusters that a client was told of and that are there no longer."""
+    if clusters.due is None or not clusters.subscription.wildcard:
+        return clusters.held.keys() - there.keys()
+    # What leaves is looked at until it is removed.
+    return {name for name in clusters.due if name in clusters.held and name not in there}

@@ -21,6 +21,7 @@ from xds.admission import Admission
 from xds.connection import disconnect
 from xds.csds import ClientStatus
 from xds.discovery import control_plane
+from xds.encoder import Encoder
 from xds.identity import Identity, anybody
 from xds.limits import Limits
 from xds.observer import Observer, StreamInfo
@@ -82,7 +83,7 @@ class AdsServer:
         self._house = House(
             cache=cache,
             observer=observer or Observer(),
-            control_plane=control_plane(identifier),
+            encoder=Encoder(control_plane(identifier)),
             clock=clock,
             wall_clock=wall_clock,
             limits=self._limits,

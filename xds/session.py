@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 
 from xds.delta import DeltaStream
-from xds.discovery import encode_delta, encode_sotw
 from xds.exchange import ProtocolError, Receipt, RequestKind, Response
 from xds.observer import StreamStatus
 from xds.pace import TokenBucket
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from xds.admission import Admission
     from xds.cache import SnapshotCache
+    from xds.encoder import Encoder
     from xds.limits import Limits
     from xds.observer import Observer, StreamInfo
     from xds.services import Method
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from xds.standing import ResourceState
     from xds.stream import Stream
 
-_ENCODE: Final = {"sotw": encode_sotw, "delta": encode_delta}
 _MACHINE: Final[Mapping[str, type[SotwStream | DeltaStream]]] = {
     "sotw": SotwStream,
     "delta": DeltaStream,
@@ -43,8 +42,8 @@ class House:
     """Where the snapshots are."""
     observer: Observer
     """Is told what happens."""
-    control_plane: bytes
-    """What clients are told they are served by, encoded."""
+    encoder: Encoder
+    """Encodes what they are sent."""
     clock: Callable[[], float]
     """Tells the time for deadlines, in seconds; never goes back."""
     wall_clock: Callable[[], float]
@@ -289,7 +288,7 @@ class Session:
         self._wake()
 
     async def _send(self, response: Response) -> None:
-        payload = _ENCODE[self.info.protocol](response, self._house.control_plane)
+        payload = self._house.encoder.encode(self.info.protocol, response)
         # Before it is written: the verdict may come before the transport says that it is.
         self._observer.response_sent(self.info, response.type_url, len(payload))
         self._writing_since = self._house.wall_clock()
@@ -320,10 +319,11 @@ class Session:
     def _publish(self) -> None:
         """Take the newest snapshot, if it is another one."""
         info = self.info
-        snapshot = self._house.cache.get(info.proxy, node=info.node.id, stream=info.id)
+        cache = self._house.cache
+        snapshot = cache.get(info.proxy, node=info.node.id, stream=info.id)
         if snapshot is not None and snapshot is not self._snapshot:
             self._snapshot = snapshot
-            self._post(self._machine.publish(snapshot))
+            self._post(self._machine.publish(snapshot, cache.number))
 
     def _receive(self, request: Any) -> None:
         try:

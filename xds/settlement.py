@@ -38,6 +38,9 @@ def repeat(delivery: Delivery, sent: Sent, *, but: Collection[str] = ()) -> None
 def accept(delivery: Delivery, sent: Sent) -> Mapping[str, str]:
     """Note an ACK (rules 22 and 59), and return the versions it is for."""
     delivery.acked.update(sent.resources)
+    if delivery.refused:
+        # It stands in for what was refused.
+        delivery.look_at(sent.resources)
     delivery.acked_version = sent.version
     delivery.clear()
     delivery.absolve()

@@ -20,10 +20,11 @@ from xds.types import CLUSTER, COLLECTIONS, LOAD_ASSIGNMENT
 from xds.wire import field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from xds.delivery import Delivery
     from xds.snapshot import Snapshot
+    from xds.stream import Look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class SotwStream(Stream[SotwRequest]):
         delivery = self._delivery(request.type_url)
         first, delivery.started = not delivery.started, True
         if first:
+            delivery.look_at_all()
             delivery.resumed = bool(request.version)
             delivery.answer_owed = request.type_url in COLLECTIONS
             self._resume(request, now)
@@ -138,8 +140,7 @@ class SotwStream(Stream[SotwRequest]):
         before = subscription.wildcard, subscription.names
         added = subscription.replace(names)
         if before != (subscription.wildcard, subscription.names):
-            delivery.forget_unwanted()
-            delivery.dirty = True
+            delivery.resubscribed(*before)
             if subscription.wildcard and not before[0]:
                 delivery.answer_owed = delivery.type_url in COLLECTIONS
             if not before[0]:
@@ -148,70 +149,79 @@ class SotwStream(Stream[SotwRequest]):
             delivery.dirty = True
 
     def _update(self, snapshot: Snapshot, delivery: Delivery, now: float) -> list[Response]:
-        wanted = self._wanted(snapshot, delivery, now)
+        look = self._look(snapshot, delivery, now)
+        changed = [
+            resource
+            for name, resource in look.wanted.items()
+            if delivery.held.get(name) != resource.version
+        ]
         if delivery.type_url in COLLECTIONS:
-            return self._everything(snapshot, delivery, wanted, now)
-        return self._changes(snapshot, delivery, wanted, now)
+            return self._everything(snapshot, delivery, look, changed, now)
+        return self._changes(snapshot, delivery, look, changed, now)
 
     def _everything(
         self,
         snapshot: Snapshot,
         delivery: Delivery,
-        wanted: Mapping[str, Resource],
+        look: Look,
+        changed: list[Resource],
         now: float,
     ) -> list[Response]:
         """Return the whole collection, if it differs from what the client has (rules 39, 40)."""
-        versions: dict[str, str | None] = {
-            name: resource.version for name, resource in wanted.items()
-        }
+        held, names = delivery.held, look.names
+        gone = [n for n in (held if names is None else names) if n in held and n not in look.wanted]
         asked = delivery.answer_owed or bool(delivery.owed)
-        if versions == delivery.held and not asked:
+        if not changed and not gone and not asked:
+            delivery.looked_at((), (), look.lingering)
             return []
-        changed = [
-            resource
-            for name, resource in wanted.items()
-            if delivery.held.get(name) != resource.version
-        ]
         held_back = [r for r in changed if self._sequence.holds_back(snapshot, r, now)]
         if held_back or (self._busy(delivery, now) and not asked):
             delivery.waiting = True
             return []
-        delivery.held = versions
-        delivery.forget_removed()
+        for name in gone:
+            del held[name]
+        held.update((resource.name, resource.version) for resource in changed)
+        delivery.forget_removed(names)
+        delivery.looked_at((), (), look.lingering)
         delivery.owed = NO_NAMES
         delivery.answer_owed = False
         if delivery.type_url == CLUSTER:
             self._send_endpoints_behind(snapshot, changed)
-        return [self._respond(delivery, now, wanted.values())]
+        wanted = look.wanted
+        if names is not None:
+            wanted = self._wanted(delivery, look.view, None, ordered=not look.lingering)
+        version = snapshot.version_of(delivery.type_url, wanted.values())
+        return [self._respond(delivery, now, wanted.values(), version=version)]
 
     def _changes(
         self,
         snapshot: Snapshot,
         delivery: Delivery,
-        wanted: Mapping[str, Resource],
+        look: Look,
+        changed: list[Resource],
         now: float,
     ) -> list[Response]:
         """Return the resources that the client does not have yet (rules 29, 39 and 41)."""
-        changed = [
-            resource
-            for name, resource in wanted.items()
-            if delivery.held.get(name) != resource.version
-        ]
+        subscribed = delivery.subscription.names
         if delivery.type_url == LOAD_ASSIGNMENT:
+            names = subscribed if look.names is None else subscribed.intersection(look.names)
             changed += [
                 _no_endpoints(name)
-                for name in sorted(delivery.subscription.names - wanted.keys())
+                for name in sorted(names - look.wanted.keys())
                 if not delivery.held.get(name)
             ]
         ready = self._ready(snapshot, delivery, changed, now)
         delivery.held.update((resource.name, resource.version) for resource in ready)
+        delivery.looked_at(changed, ready, look.lingering)
         together, alone = self._divide(delivery, ready)
         batches = [together] if together else []
         batches += [(resource,) for resource in alone]
-        return [self._respond(delivery, now, batch) for batch in batches]
-
-    def _parts(self, resources: Iterable[Resource]) -> tuple[bytes, ...]:
-        return tuple(part for resource in resources for part in resource.sotw_parts)
+        return [
+            self._respond(
+                delivery, now, batch, version=snapshot.version_of(delivery.type_url, batch)
+            )
+            for batch in batches
+        ]
 
 
 @functools.lru_cache(maxsize=1024)

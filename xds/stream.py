@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from xds.delivery import Delivery, Sent, Timing
 from xds.exchange import Receipt, Response, TypeState
-from xds.sequence import Sequence
+from xds.sequence import WAIT_FOR_CLUSTERS, Sequence
 from xds.settlement import repeat
-from xds.snapshot import combined_version
 from xds.standing import resource_states
 from xds.subscription import NO_NAMES
 from xds.types import CLUSTER, LOAD_ASSIGNMENT, ORDER, ROUTE_CONFIGURATION
@@ -23,11 +23,28 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_NONCES: Final = 1000
+"""How many nonces there are for each number of a snapshot; a stream that needs more goes on."""
+
 ONE_EACH: Final = frozenset({ROUTE_CONFIGURATION})
 """
 The types of which each resource has a response of its own: few, written by people, and refused
 by Envoy without their name, so that only the nonce tells which one it was (rule 101).
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What of one type is considered for an update."""
+
+    names: frozenset[str] | None
+    """The names; None if it is all of them."""
+    lingering: frozenset[str]
+    """What of the view has left the snapshot; to be looked at again and again."""
+    view: Mapping[str, Resource]
+    """What there is for the client by name, wanted or not."""
+    wanted: Mapping[str, Resource]
+    """What of it the client should have by now, sorted by name."""
 
 
 class Stream(ABC, Generic[R]):
@@ -93,11 +110,24 @@ class Stream(ABC, Generic[R]):
         """Return when `expire` has something to do, if nothing happens before."""
         return min((time for time in self._deadlines() if time > self._looked_at), default=None)
 
-    def publish(self, snapshot: Snapshot) -> list[Response]:
-        """Take the newest snapshot, and return what the client has to be sent at this moment."""
+    def publish(self, snapshot: Snapshot, number: int = 0) -> list[Response]:
+        """
+        Take the newest snapshot, and return what the client has to be sent at this moment.
+
+        Args:
+            snapshot: What the client is to be served.
+            number: Grows with each snapshot. Nonces are counted from there, whatever was sent
+                before: streams that are sent the same have the same message.
+        """
+        self._responses = max(self._responses, number * _NONCES)
         before, self._snapshot = self._snapshot, snapshot
+        changes = {} if before is None else snapshot.changes(before)
         for type_url, delivery in self._deliveries.items():
-            if before is None or before.version(type_url) != snapshot.version(type_url):
+            if before is None:
+                delivery.look_at_all()
+                delivery.dirty = True
+            elif type_url in changes:
+                delivery.look_at(changes[type_url])
                 delivery.dirty = True
         return self._flush()
 
@@ -115,6 +145,7 @@ class Stream(ABC, Generic[R]):
         for delivery in self._deliveries.values():
             if delivery.refused:
                 delivery.refused.clear()
+                delivery.look_at_all()
                 delivery.dirty = True
         return self._flush()
 
@@ -178,9 +209,11 @@ class Stream(ABC, Generic[R]):
         return self._deliveries.setdefault(type_url, Delivery(type_url=type_url))
 
     def _in_order(self) -> Iterator[Delivery]:
-        for type_url in (*ORDER, *sorted(self._deliveries.keys() - set(ORDER))):
-            if type_url in self._deliveries:
-                yield self._deliveries[type_url]
+        deliveries = self._deliveries
+        there = [deliveries[type_url] for type_url in ORDER if type_url in deliveries]
+        yield from there
+        if len(there) < len(deliveries):
+            yield from (deliveries[each] for each in sorted(deliveries.keys() - set(ORDER)))
 
     def _flush(self) -> list[Response]:
         """Return everything that may be sent now, type after type."""
@@ -196,17 +229,49 @@ class Stream(ABC, Generic[R]):
                 responses += self._update(self._snapshot, delivery, now)
         return responses
 
-    def _wanted(self, snapshot: Snapshot, delivery: Delivery, now: float) -> Mapping[str, Resource]:
-        """Return what the client should have of one type by now, sorted by name."""
-        view = self._sequence.view(snapshot, delivery.type_url, now)
+    def _look(self, snapshot: Snapshot, delivery: Delivery, now: float) -> Look:
+        """Look at what the client should have of one type by now, as far as that may be news."""
+        there = snapshot.resources(delivery.type_url)
+        lingering = self._sequence.lingering(snapshot, delivery.type_url, now)
         delivery.waiting |= self._sequence.lingers(delivery.type_url)
-        if not delivery.subscription.wildcard:
-            names = delivery.subscription.names | delivery.ahead
-            view = {name: view[name] for name in sorted(names) if name in view}
-        wanted = delivery.acceptable(view)
+        if delivery.doubtful:
+            delivery.look_at_all()
+        view = {**lingering, **there} if lingering else there
+        names: frozenset[str] | None = None
+        if delivery.due is not None:
+            names = delivery.owed.union(delivery.due, delivery.ahead, lingering)
+        wanted = self._wanted(delivery, view, names, ordered=not lingering)
         if not delivery.in_flight:
             delivery.absolve()
-        return wanted
+        return Look(names=names, lingering=frozenset(lingering), view=view, wanted=wanted)
+
+    def _wanted(
+        self,
+        delivery: Delivery,
+        view: Mapping[str, Resource],
+        names: frozenset[str] | None,
+        *,
+        ordered: bool,
+    ) -> Mapping[str, Resource]:
+        """
+        Return what of a view the client should have by now, sorted by name.
+
+        Args:
+            delivery: What is known of the client and the type.
+            view: What there is for it.
+            names: What is to be returned; None for all.
+            ordered: Whether the view is sorted.
+        """
+        wanted = view
+        if names is not None:
+            considered = sorted(names)
+            wanted = {n: view[n] for n in considered if n in view and delivery.is_for_client(n)}
+        elif not delivery.subscription.wildcard:
+            considered = sorted(delivery.subscription.names | delivery.ahead)
+            wanted = {name: view[name] for name in considered if name in view}
+        elif not ordered:
+            wanted = {name: view[name] for name in sorted(view)}
+        return delivery.acceptable(wanted, view)
 
     def _busy(self, delivery: Delivery, now: float) -> bool:
         """
@@ -231,6 +296,8 @@ class Stream(ABC, Generic[R]):
         urgent = delivery.owed | delivery.ahead
         delivery.owed = delivery.ahead = NO_NAMES
         busy = self._busy(delivery, now)
+        if not busy and delivery.type_url not in WAIT_FOR_CLUSTERS:
+            return list(changed)
         ready = []
         for resource in changed:
             if (busy and resource.name not in urgent) or self._sequence.holds_back(
@@ -245,11 +312,14 @@ class Stream(ABC, Generic[R]):
         self, delivery: Delivery, resources: Iterable[Resource]
     ) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
         """Return what may share a response, and what is to have one of its own."""
+        if delivery.type_url in ONE_EACH:
+            return (), tuple(resources)
+        if not delivery.apart:
+            return tuple(resources), ()
         together: list[Resource] = []
         alone: list[Resource] = []
         for resource in resources:
-            apart = delivery.type_url in ONE_EACH or resource.name in delivery.apart
-            (alone if apart else together).append(resource)
+            (alone if resource.name in delivery.apart else together).append(resource)
         return tuple(together), tuple(alone)
 
     def _respond(
@@ -258,39 +328,26 @@ class Stream(ABC, Generic[R]):
         now: float,
         resources: Collection[Resource],
         *,
-        version: str = "",
+        version: str,
         removed: tuple[str, ...] = (),
     ) -> Response:
         """Make a response, and expect its verdict."""
         self._responses += 1
         nonce = str(self._responses)
         delivery.lost(now - self._timing.in_flight)
-        version = version or combined_version(delivery.type_url, resources)
-        delivery.record(
-            nonce,
-            Sent(
-                version=version,
-                resources={resource.name: resource for resource in resources},
-                removed=removed,
-                at=now,
-            ),
-        )
-        for resource in resources:
-            self._sequence.sent(resource)
+        by_name = {resource.name: resource for resource in resources}
+        sent = Sent(version=version, resources=by_name, removed=removed, at=now)
+        delivery.record(nonce, sent)
+        self._sequence.sent(delivery.type_url, by_name)
         if delivery.apart:
-            delivery.apart -= {resource.name for resource in resources}
+            delivery.apart -= by_name.keys()
         return Response(
             type_url=delivery.type_url,
             nonce=nonce,
             version=version,
             resources=tuple(resources),
             removed=removed,
-            parts=self._parts(resources),
         )
-
-    @abstractmethod
-    def _parts(self, resources: Iterable[Resource]) -> tuple[bytes, ...]:
-        """Return the encoded resources, in the form of the protocol."""
 
     def _send_endpoints_behind(self, snapshot: Snapshot, clusters: Iterable[Resource]) -> None:
         """
@@ -304,8 +361,8 @@ class Stream(ABC, Generic[R]):
         if self._only:
             return
         delivery = self._delivery(LOAD_ASSIGNMENT)
-        names = {name for cluster in clusters for name in cluster.requires}
-        names &= snapshot.resources(LOAD_ASSIGNMENT).keys()
+        there = snapshot.resources(LOAD_ASSIGNMENT)
+        names = {name for cluster in clusters for name in cluster.requires if name in there}
         if not self._delivery(CLUSTER).subscription.wildcard:
             names &= delivery.subscription.names
         if names:
@@ -322,7 +379,8 @@ class Stream(ABC, Generic[R]):
         response behind them (rules 26 and 79).
         """
         owed: set[str] = set()
-        for name in names:
+        asked = tuple(names)
+        for name in asked:
             sent = delivery.under_way(name, whole=whole)
             if sent is None:
                 delivery.held.pop(name, None)
@@ -330,4 +388,5 @@ class Stream(ABC, Generic[R]):
             else:
                 delivery.held[name] = sent.resources[name].version
                 sent.doubted_at = now if sent.doubted_at is None else sent.doubted_at
+        delivery.look_at(asked)
         delivery.owed = delivery.owed.union(owed) if owed else delivery.owed

@@ -61,6 +61,8 @@ class Subscription:
         added names; what is in both lists is unsubscribed from.
         """
         added, removed = frozenset(subscribe), frozenset(unsubscribe)
+        if not added and not removed and not self._nothing_means_all:
+            return NO_NAMES
         if self._nothing_means_all:
             self.wildcard = not added and not removed
             self._nothing_means_all = False

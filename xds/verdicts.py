@@ -8,13 +8,17 @@ thing. Times are given, so there is no clock in here; nor is there any I/O.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
 NODES: Final = 8
 """How many of those who accepted something are remembered by name."""
+
+
+_NOBODY: Final[Mapping[str, Refusing]] = MappingProxyType({})
 
 
 class Content(NamedTuple):
@@ -62,7 +66,7 @@ class Verdict:
     """The kinds and versions of clients that accepted it."""
     nodes: tuple[str, ...] = ()
     """The ids of those that accepted it first."""
-    refused: Mapping[str, Refusing] = field(default_factory=dict)
+    refused: Mapping[str, Refusing] = field(default_factory=lambda: _NOBODY)
     """Who refused it, by the client's id; replaced, never changed."""
     by_all: bool = False
     """Whether it counts as refused by everybody; see `Verdicts`."""
@@ -89,12 +93,24 @@ class Verdicts:
 
     def accept(self, content: Content, voice: Voice, now: float) -> bool:
         """Note an acceptance, and tell whether anything follows from it."""
-        verdict = self._verdicts.get(content)
-        if verdict is None:
-            self._verdicts[content] = Verdict(
-                first=now, last=now, agents=frozenset({voice.agent}), nodes=(voice.node,)
-            )
-            return True
+        return bool(self.accept_all((content,), voice, now))
+
+    def accept_all(
+        self, contents: Iterable[Content], voice: Voice, now: float
+    ) -> tuple[Content, ...]:
+        """Note acceptances, perhaps ten thousand, and return those that anything follows from."""
+        agents, nodes = frozenset({voice.agent}), (voice.node,)
+        news: list[Content] = []
+        for content in contents:
+            verdict = self._verdicts.get(content)
+            if verdict is None:
+                self._verdicts[content] = Verdict(first=now, last=now, agents=agents, nodes=nodes)
+                news.append(content)
+            elif self._accept_again(content, verdict, voice, now):
+                news.append(content)
+        return tuple(news)
+
+    def _accept_again(self, content: Content, verdict: Verdict, voice: Voice, now: float) -> bool:
         verdict.last = now
         if voice.node not in verdict.nodes and len(verdict.nodes) < NODES:
             verdict.nodes = (*verdict.nodes, voice.node)
@@ -195,9 +211,13 @@ class Verdicts:
         """Return what was said to a content."""
         return self._verdicts.get(content)
 
-    def items(self) -> Iterator[tuple[Content, Verdict]]:
-        """Yield everything that was said."""
-        yield from self._verdicts.items()
+    def all(self) -> tuple[tuple[Content, Verdict], ...]:
+        """
+        Return everything that was said.
+
+        Another thread may read it: fields of a verdict are replaced one by one, never changed.
+        """
+        return tuple(self._verdicts.items())
 
     def restore(self, content: Content, verdict: Verdict) -> None:
         """Take a verdict from an earlier time."""

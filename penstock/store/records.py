@@ -56,7 +56,8 @@ def resources_of(snapshot: Snapshot) -> Iterator[tuple[str, Resource]]:
 
 def encode_resource(resource: Resource) -> bytes:
     """Write one resource of a snapshot."""
-    return json.dumps(sorted(resource.requires)).encode() + b"\n" + resource.body
+    header = {"content": resource.content, "requires": sorted(resource.requires)}
+    return json.dumps(header).encode() + b"\n" + resource.body
 
 
 def join_snapshot(values: Iterable[tuple[str, bytes]]) -> Snapshot:
@@ -70,8 +71,11 @@ def join_snapshot(values: Iterable[tuple[str, bytes]]) -> Snapshot:
     for name, value in values:
         type_url, _, own = name.partition(" ")
         header, _, body = value.partition(b"\n")
-        # Versions come from content, in every release alike.
-        resources.append(Resource.of(type_url, own, body, requires=json.loads(header)))
+        about = json.loads(header)
+        # The hash of what was encoded in parts does not follow from the body.
+        resources.append(
+            Resource.of(type_url, own, body, requires=about["requires"], content=about["content"])
+        )
     return Snapshot.of(resources)
 
 

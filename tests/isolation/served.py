@@ -10,7 +10,7 @@ from translator.emit import emit
 from translator.emit.clusters import cluster as encode_cluster
 from translator.emit.clusters import load_assignment as encode_endpoints
 from translator.emit.listeners import listener as encode_listener
-from translator.emit.routes import encode_route
+from translator.emit.route import encode_route
 from translator.ir import Forward, Split
 from translator.report import ResourceRef
 

@@ -12,6 +12,9 @@ for one of these reasons, and for no other:
 - the response it was in was dropped: the client said that it has no use for it (rules 6 and 23), or
   gave a verdict on a later one and never on it (rule 72).
 
+Beside the stream runs a second one, which looks at everything each time: what the first one finds
+by looking only at what may be news must be the same.
+
 A collection in the state-of-the-world protocol is sent whole (rule 40), so there the reasons are
 those of the response: its content must differ from the one before, or the client must have asked
 or dropped it.
@@ -23,11 +26,25 @@ from xds.delta import DeltaStream
 from xds.types import COLLECTIONS
 
 
+def thorough(make):
+    """Make a kind of stream machine that relies on nothing that it found out before."""
+
+    class Thorough(make):
+        __slots__ = ()
+
+        def _look(self, snapshot, delivery, now):
+            delivery.look_at_all()
+            return super()._look(snapshot, delivery, now)
+
+    return Thorough
+
+
 class Ledger:
     """A stream machine under supervision; it is used like the machine itself."""
 
     def __init__(self, make, clock, **more):
         self.machine = make(clock=clock, heard=self.hear, **more)
+        self.thorough = thorough(make)(clock=clock, **more)
         self.delta = make is DeltaStream
         self.sent = {}
         """The version that was sent last of each resource, by type and name."""
@@ -47,15 +64,15 @@ class Ledger:
         return self.machine.deadline
 
     def publish(self, snapshot):
-        return self.check(self.machine.publish(snapshot))
+        return self.check(self.ask("publish", snapshot))
 
     def expire(self, now):
-        return self.check(self.machine.expire(now))
+        return self.check(self.ask("expire", now))
 
     def receive(self, request):
         settled = self.verdict(request)
         self.subscription(request)
-        responses = self.machine.receive(request)
+        responses = self.ask("receive", request)
         self.responses = {n: r for n, r in self.responses.items() if n not in settled}
         return self.check(responses)
 
@@ -141,6 +158,14 @@ class Ledger:
     def forget(self, kind, name):
         self.sent.pop((kind, name), None)
         self.reasons.pop((kind, name), None)
+
+    def ask(self, method, argument):
+        """Ask both machines the same."""
+        responses = getattr(self.machine, method)(argument)
+        if self.thorough is not None:
+            assert getattr(self.thorough, method)(argument) == responses, "it was overlooked"
+            assert self.thorough.deadline == self.machine.deadline
+        return responses
 
     def check(self, responses):
         for response in responses:

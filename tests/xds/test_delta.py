@@ -1,6 +1,7 @@
 import pytest
 from conversation import CDS, EDS, LDS, RDS, SDS, Delta, said, world
 
+from xds.discovery import encode_delta
 from xds.exchange import ProtocolError
 from xds.snapshot import Resource, Snapshot
 
@@ -213,7 +214,7 @@ class TestSubscriptions:
         [response] = Delta(AB).ask(LDS)
 
         parsed = messages.parse(
-            "envoy.service.discovery.v3.DeltaDiscoveryResponse", b"".join(response.parts)
+            "envoy.service.discovery.v3.DeltaDiscoveryResponse", encode_delta(response, b"")
         )
         [resource] = parsed.resources
         assert ("l", AB.get(LDS, "l").version) == (resource.name, resource.version)

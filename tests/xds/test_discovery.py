@@ -110,9 +110,7 @@ def test_rule_52_locators():
     assert (("a", "b"), ("c",)) == (delta.subscribe, delta.unsubscribe)
 
 
-RESPONSE = Response(
-    type_url=CLUSTER, nonce="7", version="v", resources=(), removed=("gone",), parts=()
-)
+RESPONSE = Response(type_url=CLUSTER, nonce="7", version="v", resources=(), removed=("gone",))
 
 
 def test_rules_16_and_53_sotw_response():

@@ -18,7 +18,7 @@ class Script:
 
     def __init__(self, make):
         self.ledger = Ledger(make, FakeClock())
-        self.ledger.machine = self
+        self.ledger.machine, self.ledger.thorough = self, None
         self.answers = []
         self.nonce = 0
         self.delta = make is DeltaStream
@@ -38,7 +38,6 @@ class Script:
             version=f"v{self.nonce}",
             resources=resources,
             removed=removed,
-            parts=(),
         )
 
     def send(self, *args, **fields):

@@ -1,6 +1,7 @@
 import pytest
 from conversation import CDS, EDS, LDS, RDS, SDS, Sotw, said, world
 
+from xds.discovery import encode_sotw
 from xds.exchange import ProtocolError
 from xds.sotw import SotwRequest
 
@@ -320,7 +321,7 @@ class TestResponses:
         [response] = Sotw(AB).ask(LDS)
 
         parsed = messages.parse(
-            "envoy.service.discovery.v3.DiscoveryResponse", b"".join(response.parts)
+            "envoy.service.discovery.v3.DiscoveryResponse", encode_sotw(response, b"")
         )
         assert [(LDS, AB.get(LDS, "l").body)] == [
             (any_.type_url, any_.value) for any_ in parsed.resources

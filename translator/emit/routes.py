@@ -1,195 +1,84 @@
+"""
+Route configurations in parts that survive an edit: virtual hosts, and in them runs of routes.
+
+A run is a table's routes that stand in one row. What an edit leaves alone is recognised by the
+routes that it was encoded from, mostly as the very same objects, and keeps its bytes and its hash.
+So an edit costs what it changed, and a look at each virtual host. How routes are divided depends
+on nothing but the routes: the same routes have the same version, whatever came before.
+"""
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
-import re2
-
-from translator.emit.matches import route_match
-from translator.emit.values import Fields, duration, lb_metadata, provenance
-from translator.ir import DirectResponse, Forward, PathKind, Redirect, Split
+from translator.emit.route import encode_route
+from translator.emit.values import provenance
+from translator.ir import DirectResponse, Forward, Split
 from xds.messages import build, encode, field
-from xds.snapshot import Resource
+from xds.resource import Part, Resource, digest
 from xds.types import ROUTE_CONFIGURATION
+from xds.wire import header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from translator import ir
 
-_PACKAGE = "envoy.config.route.v3"
-_REDIRECT_CODES = {
-    301: "MOVED_PERMANENTLY",
-    302: "FOUND",
-    303: "SEE_OTHER",
-    307: "TEMPORARY_REDIRECT",
-    308: "PERMANENT_REDIRECT",
-}
-DEFAULT_MAX_BODY = 4096
+DEFAULT_MAX_BODY: Final = 4096
 """Envoy refuses a longer direct response unless the route configuration raises the limit
 (`max_direct_response_body_size_bytes`)."""
 
+_CONFIGURATION: Final = "envoy.config.route.v3.RouteConfiguration"
+_LONG: Final = 64
+"""How many routes a run of a long table has on average."""
 
-def route_configuration(configuration: ir.RouteConfiguration) -> Resource:
-    """Encode a RouteConfiguration."""
-    fields: Fields = {"name": configuration.name}
-    routes = (route for host in configuration.virtual_hosts for route in host.routes)
-    largest = max(body_sizes(routes), default=0)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run(Part):
+    """Routes of one table in one row."""
+
+    routes: tuple[ir.Route, ...]
+    largest: int
+    """The size of the largest direct response among them, in bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Host(Part):
+    """A virtual host, as a field of its route configuration."""
+
+    host: ir.VirtualHost
+    runs: tuple[_Run, ...]
+    largest: int
+    """The size of its largest direct response, in bytes."""
+
+
+def route_configuration(
+    configuration: ir.RouteConfiguration, previous: Resource | None = None
+) -> Resource:
+    """
+    Encode a RouteConfiguration.
+
+    Args:
+        configuration: What to encode; every route in it is valid.
+        previous: What this function made of it before, or of another one. The result does not
+            depend on it.
+    """
+    before = previous.parts if previous is not None else ()
+    known = {part.host.name: part for part in before if isinstance(part, _Host)}
+    hosts = [_host(host, known.get(host.name)) for host in configuration.virtual_hosts]
+    head = encode(build(_CONFIGURATION, name=configuration.name))
+    largest = max((host.largest for host in hosts), default=0)
     if largest > DEFAULT_MAX_BODY:
-        fields["max_direct_response_body_size_bytes"] = {"value": largest}
-    body = encode(build(f"{_PACKAGE}.RouteConfiguration", **fields))
-    hosts = (field(2, _virtual_host(host)) for host in configuration.virtual_hosts)
-    return Resource.of(
-        ROUTE_CONFIGURATION,
-        configuration.name,
-        body + b"".join(hosts),
-        requires=frozenset(_clusters(configuration)),
-    )
+        head += body_limit(largest)
+    return Resource.of_parts(ROUTE_CONFIGURATION, configuration.name, [Part.of(head), *hosts])
 
 
-def _virtual_host(host: ir.VirtualHost) -> bytes:
-    fields: Fields = {
-        "name": host.name,
-        "domains": list(host.domains),
-        "metadata": provenance(host.source),
-    }
-    body = encode(build(f"{_PACKAGE}.VirtualHost", **fields))
-    return body + b"".join(field(3, encode_route(route)) for route in host.routes)
-
-
-def encode_route(route: ir.Route) -> bytes:
-    """
-    Encode a Route.
-
-    Raises:
-        ValueError: If the route is not valid; a policy decides about those before they get here.
-    """
-    if not route.valid or route.action is None:
-        raise ValueError(f"the invalid route {route.name} cannot be served")
-    fields: Fields = {
-        "name": route.name,
-        "match": route_match(route.match),
-        "metadata": provenance(route.source),
-        **_header_edits(route.options.headers),
-    }
-    action = route.action
-    match action:
-        case Forward() | Split():
-            fields["route"] = {**_target(action), **_forwarding(route)}
-        case Redirect():
-            fields["redirect"] = _redirect(action)
-        case DirectResponse():
-            response: Fields = {"status": action.status}
-            if action.body:
-                response["body"] = {"inline_string": action.body}
-            fields["direct_response"] = response
-        case _:
-            assert_never(action)
-    return encode(build(f"{_PACKAGE}.Route", **fields))
-
-
-def _target(action: Forward | Split) -> Fields:
-    match action:
-        case Forward(destination=destination):
-            fields: Fields = {"cluster": destination.cluster}
-            if destination.subset:
-                fields["metadata_match"] = lb_metadata(destination.subset)
-            return fields
-        case Split(members=members):
-            return {"weighted_clusters": {"clusters": [_member(member) for member in members]}}
-
-
-def _member(member: ir.WeightedDestination) -> Fields:
-    fields: Fields = {
-        "name": member.destination.cluster,
-        "weight": {"value": member.weight},
-        **_header_edits(member.headers),
-    }
-    if member.destination.subset:
-        fields["metadata_match"] = lb_metadata(member.destination.subset)
-    return fields
-
-
-def _forwarding(route: ir.Route) -> Fields:
-    options = route.options
-    fields: Fields = {}
-    if options.prefix_rewrite:
-        fields["prefix_rewrite"] = options.prefix_rewrite
-    elif options.prefix_rewrite is not None:
-        fields.update(_strip(route.match.path))
-    if options.host_rewrite is not None:
-        fields["host_rewrite_literal"] = options.host_rewrite
-    if options.timeout is not None:
-        fields["timeout"] = duration(options.timeout)
-    if options.retries is not None:
-        retries: Fields = {
-            "retry_on": options.retries.retry_on,
-            "num_retries": {"value": options.retries.num_retries},
-        }
-        if options.retries.per_try_timeout is not None:
-            retries["per_try_timeout"] = duration(options.retries.per_try_timeout)
-        fields["retry_policy"] = retries
-    return fields
-
-
-def _strip(path: ir.PathMatch) -> Fields:
-    """
-    Remove what a path matched, and leave one slash.
-
-    Envoy takes an empty `prefix_rewrite` for none, and `/` would turn `/echo/a` into `//a`.
-    """
-    match path.kind:
-        case PathKind.PREFIX:
-            case = "" if path.case_sensitive else "(?i)"
-            regex = f"^{case}{re2.escape(path.value.rstrip('/'))}/?"
-            return {"regex_rewrite": {"pattern": {"regex": regex}, "substitution": "/"}}
-        case PathKind.EXACT | PathKind.REGEX:
-            return {"prefix_rewrite": "/"}
-
-
-def _redirect(action: Redirect) -> Fields:
-    fields: Fields = {
-        "response_code": _REDIRECT_CODES[action.code],
-        "strip_query": action.strip_query,
-    }
-    if action.https:
-        fields["https_redirect"] = True
-    if action.host is not None:
-        fields["host_redirect"] = action.host
-    if action.port is not None:
-        fields["port_redirect"] = action.port
-    if action.path is not None:
-        fields["path_redirect"] = action.path
-    if action.prefix_rewrite is not None:
-        fields["prefix_rewrite"] = action.prefix_rewrite
-    if action.regex_rewrite is not None:
-        regex, substitution = action.regex_rewrite
-        fields["regex_rewrite"] = {"pattern": {"regex": regex}, "substitution": substitution}
-    return fields
-
-
-def _header_edits(edits: ir.HeaderEdits) -> Fields:
-    fields: Fields = {
-        "request_headers_to_add": [_header_value(value) for value in edits.request_add],
-        "request_headers_to_remove": list(edits.request_remove),
-        "response_headers_to_add": [_header_value(value) for value in edits.response_add],
-        "response_headers_to_remove": list(edits.response_remove),
-    }
-    return {name: value for name, value in fields.items() if value}
-
-
-def _header_value(value: ir.HeaderValue) -> Fields:
-    action = "APPEND_IF_EXISTS_OR_ADD" if value.append else "OVERWRITE_IF_EXISTS_OR_ADD"
-    return {"header": {"key": value.name, "value": value.value}, "append_action": action}
-
-
-def _clusters(configuration: ir.RouteConfiguration) -> Iterator[str]:
-    for host in configuration.virtual_hosts:
-        for route in host.routes:
-            match route.action:
-                case Forward(destination=destination):
-                    yield destination.cluster
-                case Split(members=members):
-                    yield from (member.destination.cluster for member in members)
+def body_limit(size: int) -> bytes:
+    """Encode the part of a RouteConfiguration that allows direct responses of some size."""
+    return encode(build(_CONFIGURATION, max_direct_response_body_size_bytes={"value": size}))
 
 
 def body_sizes(routes: Iterable[ir.Route]) -> Iterator[int]:
@@ -197,3 +86,86 @@ def body_sizes(routes: Iterable[ir.Route]) -> Iterator[int]:
     for route in routes:
         if isinstance(route.action, DirectResponse):
             yield len(route.action.body.encode())
+
+
+def _host(host: ir.VirtualHost, before: _Host | None) -> _Host:
+    if before is not None and before.host == host:
+        return before
+    known = {run.routes[0].name: run for run in before.runs} if before is not None else {}
+    runs = tuple(
+        run
+        if (run := known.get(routes[0].name)) is not None and run.routes == routes
+        else _run(routes)
+        for routes in _divided(host.routes)
+    )
+    body = _without_routes(host)
+    # `virtual_hosts` is field 2 of a RouteConfiguration, `routes` field 3 of a VirtualHost.
+    head = header(2, len(body) + sum(run.size for run in runs)) + body
+    return _Host(
+        chunks=(head, *(chunk for run in runs for chunk in run.chunks)),
+        digest=digest(head, *(run.digest for run in runs)),
+        size=len(head) + sum(run.size for run in runs),
+        requires=frozenset().union(*(run.requires for run in runs)),
+        host=host,
+        runs=runs,
+        largest=max((run.largest for run in runs), default=0),
+    )
+
+
+def _without_routes(host: ir.VirtualHost) -> bytes:
+    return encode(
+        build(
+            "envoy.config.route.v3.VirtualHost",
+            name=host.name,
+            domains=host.domains,
+            metadata=provenance(host.source),
+        )
+    )
+
+
+def _run(routes: tuple[ir.Route, ...]) -> _Run:
+    body = b"".join([field(3, encode_route(route)) for route in routes])
+    return _Run(
+        chunks=(body,),
+        digest=digest(body),
+        size=len(body),
+        requires=frozenset(_clusters(routes)),
+        routes=routes,
+        largest=max(body_sizes(routes), default=0),
+    )
+
+
+def _divided(routes: tuple[ir.Route, ...]) -> Iterator[tuple[ir.Route, ...]]:
+    start = 0
+    for end, (route, following) in enumerate(itertools.pairwise(routes), 1):
+        if _is_border(route, following):
+            yield routes[start:end]
+            start = end
+    if routes:
+        yield routes[start:]
+
+
+def _is_border(before: ir.Route, after: ir.Route) -> bool:
+    """
+    Tell whether one run ends and another one begins between two routes.
+
+    That is where the table changes. A long table is divided where a hash of a name says so, for
+    then one route more does not move all the borders behind it.
+    """
+    table, other = before.source, after.source
+    return (
+        table.name != other.name
+        or table.namespace != other.namespace
+        or table.kind != other.kind
+        or crc32(before.name.encode()) % _LONG == 0
+    )
+
+
+def _clusters(routes: Iterable[ir.Route]) -> Iterator[str]:
+    for route in routes:
+        match route.action:
+            case Forward(destination=destination):
+                yield destination.cluster
+            case Split(members=members):
+                for member in members:
+                    yield member.destination.cluster

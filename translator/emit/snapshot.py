@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,7 +11,7 @@ from xds.snapshot import Snapshot
 from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable
 
     from translator import ir
     from xds.snapshot import Resource
@@ -27,62 +28,81 @@ def emit(proxy: ir.Proxy, previous: tuple[ir.Proxy, Snapshot] | None = None) -> 
 
     Args:
         proxy: What the proxy is to do; every route in it is valid.
-        previous: An earlier proxy and what it was encoded to. What is equal in both keeps its
-            bytes; the result does not depend on it.
+        previous: An earlier proxy and what it was encoded to. What is the same in both keeps its
+            bytes and costs no more than a look at it, and none where a whole tuple is the very
+            same; the result does not depend on it.
     """
-    old, made = previous or (None, Snapshot.of(()))
-    return Snapshot.of(
-        [
-            *encoded(
-                made.given(CLUSTER),
-                cluster,
-                proxy.clusters,
-                old.clusters if old else (),
-                _by_name,
-            ),
-            *encoded(
-                made.given(LOAD_ASSIGNMENT),
-                load_assignment,
-                proxy.load_assignments,
-                old.load_assignments if old else (),
-                _by_cluster,
-            ),
-            *encoded(
-                made.given(LISTENER),
-                listener,
-                proxy.listeners,
-                old.listeners if old else (),
-                _by_name,
-            ),
-            *encoded(
-                made.given(ROUTE_CONFIGURATION),
-                route_configuration,
-                proxy.route_configurations,
-                old.route_configurations if old else (),
-                _by_name,
-            ),
-        ]
+    if previous is None:
+        nothing = replace(
+            proxy, clusters=(), load_assignments=(), listeners=(), route_configurations=()
+        )
+        previous = nothing, Snapshot.of(())
+    old, made = previous
+
+    def configuration(value: ir.RouteConfiguration) -> Resource:
+        return route_configuration(value, made.get(ROUTE_CONFIGURATION, value.name))
+
+    edits = Edits(made)
+    edits.add(CLUSTER, cluster, proxy.clusters, old.clusters, _by_name)
+    edits.add(
+        LOAD_ASSIGNMENT, load_assignment, proxy.load_assignments, old.load_assignments, _by_cluster
     )
+    edits.add(LISTENER, listener, proxy.listeners, old.listeners, _by_name)
+    edits.add(
+        ROUTE_CONFIGURATION,
+        configuration,
+        proxy.route_configurations,
+        old.route_configurations,
+        _by_name,
+    )
+    return edits.snapshot()
 
 
-def encoded(
-    made: Mapping[str, Resource],
-    encode: Callable[[T], Resource],
-    now: Iterable[T],
-    then: Iterable[T],
-    name: Callable[[T], str],
-) -> Iterator[Resource]:
-    """
-    Encode the resources of one type, except those that are encoded already.
+class Edits:
+    """What is different in the next snapshot."""
 
-    Args:
-        made: What there was before, by name.
-        encode: Encodes one.
-        now: What there is.
-        then: What `made` was encoded from.
-        name: Names one.
-    """
-    known = {name(value): value for value in then}
-    for value in now:
-        key = name(value)
-        yield (made.get(key) if known.get(key) == value else None) or encode(value)
+    def __init__(self, made: Snapshot) -> None:
+        """
+        Begin with nothing.
+
+        Args:
+            made: What there was before.
+        """
+        self._made = made
+        self._changed: list[Resource] = []
+        self._removed: list[tuple[str, str]] = []
+
+    def add(
+        self,
+        type_url: str,
+        encode: Callable[[T], Resource],
+        now: tuple[T, ...],
+        then: tuple[T, ...],
+        name: Callable[[T], str],
+    ) -> None:
+        """
+        Encode the resources of one type, except those that are encoded already.
+
+        Args:
+            type_url: The type.
+            encode: Encodes one.
+            now: What there is.
+            then: What there was when the snapshot before was made.
+            name: Names one.
+        """
+        made = self._made.resources(type_url)
+        if now is then and len(now) == len(made):  # else an earlier process made them
+            return
+        known = dict(zip(map(name, then), then, strict=True))
+        names = list(map(name, now))
+        for key, value in zip(names, now, strict=True):
+            former = known.get(key)
+            if key not in made or (former is not value and former != value):
+                self._changed.append(encode(value))
+        self._removed += ((type_url, key) for key in made.keys() - set(names))
+
+    def snapshot(self) -> Snapshot:
+        """Return the next snapshot."""
+        if not self._changed and not self._removed:
+            return self._made
+        return self._made.updated(self._changed, self._removed)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from translator.emit.routes import DEFAULT_MAX_BODY, body_sizes, encode_route
+from translator.emit.route import encode_route
+from translator.emit.routes import DEFAULT_MAX_BODY, body_limit, body_sizes
 from xds.messages import build, encode, field, parse
-from xds.snapshot import Resource
+from xds.resource import Part, Resource
 from xds.types import ROUTE_CONFIGURATION
 
 if TYPE_CHECKING:
@@ -34,21 +35,15 @@ def trial(name: str, base: Resource | None, routes: Iterable[ir.Route]) -> Resou
     host = encode(
         build(f"{_PACKAGE}.VirtualHost", name=TRIAL_DOMAIN, domains=[TRIAL_DOMAIN])
     ) + b"".join(field(3, encode_route(route)) for route in tried)
-    body = encode(build(f"{_PACKAGE}.RouteConfiguration", name=name)) if base is None else base.body
+    added = field(2, host)
+    if base is None:
+        head = encode(build(f"{_PACKAGE}.RouteConfiguration", name=name))
+        before: tuple[Part, ...] = (Part.of(head),)
+    else:
+        before = base.parts or (Part.of(base.body, requires=base.requires),)
     largest = max(body_sizes(tried), default=0)
-    limit = b""
     if largest > DEFAULT_MAX_BODY:
-        before: Any = parse(f"{_PACKAGE}.RouteConfiguration", body)
-        largest = max(largest, before.max_direct_response_body_size_bytes.value)
-        limit = encode(
-            build(
-                f"{_PACKAGE}.RouteConfiguration",
-                max_direct_response_body_size_bytes={"value": largest},
-            )
-        )
-    return Resource.of(
-        ROUTE_CONFIGURATION,
-        name,
-        body + field(2, host) + limit,
-        requires=base.requires if base is not None else (),
-    )
+        # What is not about a virtual host is in the first part.
+        accepted: Any = parse(f"{_PACKAGE}.RouteConfiguration", b"".join(before[0].chunks))
+        added += body_limit(max(largest, accepted.max_direct_response_body_size_bytes.value))
+    return Resource.of_parts(ROUTE_CONFIGURATION, name, (*before, Part.of(added)))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
-from translator.emit.matches import route_match
+from translator.emit.matches import encode_match
 from translator.emit.values import ADS, Fields, provenance, socket_address
 from translator.ir import DirectResponse, Forward, Redirect, Split
-from xds.messages import build, encode, field, pack
+from xds.messages import build, encode, field, pack, parse
 from xds.snapshot import Resource
 from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 
@@ -141,7 +141,7 @@ def _route(route: ir.Route) -> bytes:
     """
     fields: Fields = {
         "name": route.name,
-        "match": route_match(route.match),
+        "match": parse(f"{_ROUTE}.RouteMatch", encode_match(route.match)),
         "metadata": provenance(route.source),
     }
     match route.action:
