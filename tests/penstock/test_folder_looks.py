@@ -200,3 +200,173 @@ def test_a_quick_look_finds_what_a_full_one_finds(steps):
             if found is None:
                 found = found_by(quick.read)
             assert found_by(full.read) == found
+
+
+@pytest.fixture
+def root(tmp_path):
+    root = tmp_path.resolve() / "root"
+    for at in ("x.yaml", "a/x.yaml", "a/y.yaml", ".git/x.yaml"):
+        (root / at).parent.mkdir(parents=True, exist_ok=True)
+        (root / at).write_text("0")
+    return root
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root: write(root, "a/x.yaml", "1"),
+        lambda root: write(root, "a/new.yaml", "1"),
+        lambda root: write(root, "a/notes", "1"),
+        lambda root: write(root, "a/.x.yaml.swp", "1"),
+        lambda root: write(root, ".git/x.yaml", "1"),
+        lambda root: make_folder(root, ".git/objects", ""),
+        lambda root: save(root, "a/x.yaml", "1"),
+        lambda root: save_hidden(root, "a/new.yaml", "1"),
+        lambda root: back_up(root, "a/x.yaml", "1"),
+        lambda root: remove(root, "a/x.yaml", ""),
+        lambda root: move("a/new.yaml")(root, "a/x.yaml", ""),
+        lambda root: touch(root, "a/x.yaml", ""),
+        lambda root: link("nowhere")(root, "a/.#x.yaml", ""),
+    ],
+)
+def test_what_happens_to_a_file_needs_no_look_at_others(root, monkeypatch, change):
+    """However a file is saved, made or removed, no folder is listed and no other file looked at."""
+    reader = FolderReader(root)
+    before = reader.read().inputs
+    changed = {str(path) for path in change(root)}
+    expected = FolderReader(root).read().inputs
+    monkeypatch.setattr(os, "scandir", None)
+    monkeypatch.setattr(os, "stat", lambda path, stat=os.stat: path in changed and stat(path))
+
+    after = reader.reread(changed).inputs
+
+    assert expected == after
+    assert list(expected.files) == list(after.files)
+    assert before.files["x.yaml"] is after.files["x.yaml"]
+
+
+def a_linked_file(root):
+    (root / "b.yaml").symlink_to("a/x.yaml")
+    yield
+    yield write(root, "a/x.yaml", "1")
+
+
+def a_link_to_nothing_that_leads_to_a_folder(root):
+    (root / "b").symlink_to(".new")
+    yield
+    yield make_full_folder(root, ".new", "1")
+
+
+def a_file_with_two_names(root):
+    os.link(root / "a/x.yaml", root / "b.yaml")
+    yield
+    yield write(root, "a/x.yaml", "1")
+
+
+def a_new_folder(root):
+    yield
+    yield make_full_folder(root, "a/new", "1")
+
+
+def a_folder_in_a_new_one(root):
+    yield
+    (root / "new").mkdir()
+    yield make_full_folder(root, "new/b", "1")
+
+
+def a_removed_folder(root):
+    yield
+    remove(root, "a", "")
+    yield {root / "a"}
+
+
+def a_folder_called_like_a_file(root):
+    yield
+    remove(root, "a/x.yaml", "")
+    yield make_full_folder(root, "a/x.yaml", "1")
+
+
+def a_new_link(root):
+    yield
+    yield link(".git/x.yaml")(root, "b.yaml", "")
+
+
+def a_pipe(root):
+    yield
+    yield make_pipe(root, "b.yaml", "")
+
+
+def the_last_file(root):
+    yield
+    yield remove(root, "x.yaml", "") | remove(root, "a/x.yaml", "") | remove(root, "a/y.yaml", "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        a_linked_file,
+        a_link_to_nothing_that_leads_to_a_folder,
+        a_file_with_two_names,
+        a_new_folder,
+        a_folder_in_a_new_one,
+        a_removed_folder,
+        a_folder_called_like_a_file,
+        a_new_link,
+        a_pipe,
+        the_last_file,
+    ],
+)
+def test_what_may_concern_others_is_a_matter_of_all(root, change):
+    """What a change of a folder, a link or a second name comes to, no path can tell."""
+    steps = change(root)
+    next(steps)
+    quick, full = FolderReader(root), FolderReader(root)
+    assert found_by(quick.read) == found_by(full.read)
+    changed = {str(path) for path in next(steps)}
+
+    found = found_by(lambda: quick.reread(changed))
+
+    assert found is None
+    assert found_by(quick.read) == found_by(full.read)
+
+
+def test_a_quick_look_follows_a_full_one(root):
+    """Without a look at everything before it, and after one that failed, there is no quick look."""
+    reader = FolderReader(root)
+
+    assert reader.reread([]) is None
+
+    reader.read()
+
+    assert reader.reread([]) is not None
+
+    root.rename(root.with_name("away"))
+    with pytest.raises(SourceError):
+        reader.read()
+
+    assert reader.reread([]) is None
+
+
+def test_nothing_new_is_the_very_same(root):
+    """If nothing differs the inputs are the same object, however closely one looks."""
+    reader = FolderReader(root)
+    inputs = reader.read().inputs
+    changed = {str(path) for path in touch(root, "x.yaml", "") | write(root, "a/x.yaml", "0")}
+
+    assert reader.reread(changed).inputs is inputs
+    assert reader.read().inputs is inputs
+
+
+def test_a_hidden_folder_that_is_linked_is_not_hidden(root):
+    """What a link leads to is read by its place, wherever that is."""
+    (root / "b").symlink_to(".git")
+    reader = FolderReader(root)
+    reader.read()
+    changed = {
+        str(path) for path in write(root, ".git/x.yaml", "1") | save(root, ".git/n.yaml", "")
+    }
+
+    found = found_by(lambda: reader.reread(changed))
+
+    assert found_by(FolderReader(root).read)[:3] == found[:3]
+    assert {"b/x.yaml": b"1", "b/n.yaml": b""}.items() <= found[0].items()
