@@ -189,7 +189,8 @@ def test_a_quick_look_finds_what_a_full_one_finds(steps):
                 try:
                     changed |= operation(root, at, text)
                 except OSError:
-                    changed |= {root / at}  # it may have got half way
+                    # It may have got half way.
+                    changed |= {root / f"{at}{suffix}" for suffix in ("", "~", ".tmp")}
             now = max(now, time.time()) + seconds
             # As events are named, whatever link somebody came through.
             paths = {str(path.parent.resolve() / path.name) for path in changed}
