@@ -169,7 +169,7 @@ def found_by(look):
 
 @pytest.mark.slow
 @given(steps=steps)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_quick_look_finds_what_a_full_one_finds(steps):
     """Whatever happens in a folder: who looks where it happened sees all there is to see."""
     with TemporaryDirectory() as temporary:
