@@ -115,4 +115,4 @@ def is_within(path: str, folders: Iterable[str]) -> bool:
 
 def _printable(name: str) -> str:
     """Write a file name that is not UTF-8 in a way that is."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -27,7 +27,7 @@ texts = st.sampled_from(TEXTS)
 
 
 def all_below(path):
-    """List a path and all that is below it, as a watch names what goes away or arrives."""
+    """List a path and all that is below it, as a watch names what goes away."""
     below = path.rglob("*") if path.is_dir() and not path.is_symlink() else ()
     return {path, *below}
 
@@ -232,15 +232,25 @@ def root(tmp_path):
 )
 def test_what_happens_to_a_file_needs_no_look_at_others(root, monkeypatch, change):
     """However a file is saved, made or removed, no folder is listed and no other file looked at."""
-    reader = FolderReader(root)
+    reader = FolderReader(root, now=lambda: time.time() + 60)
     before = reader.read().inputs
     changed = {str(path) for path in change(root)}
     expected = FolderReader(root).read().inputs
-    monkeypatch.setattr(os, "scandir", None)
-    monkeypatch.setattr(os, "stat", lambda path, stat=os.stat: path in changed and stat(path))
+    looked_at = set()
 
-    after = reader.reread(changed).inputs
+    def note(look):
+        def noted(path):
+            looked_at.add(path)
+            return look(path)
 
+        return noted
+
+    with monkeypatch.context() as patch:
+        for name in ("stat", "lstat", "scandir"):
+            patch.setattr(os, name, note(getattr(os, name)))
+        after = reader.reread(changed).inputs
+
+    assert looked_at <= changed
     assert expected == after
     assert list(expected.files) == list(after.files)
     assert before.files["x.yaml"] is after.files["x.yaml"]
