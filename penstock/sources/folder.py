@@ -15,7 +15,7 @@ from penstock.sources.reader import QUIET, FolderReader
 from penstock.sources.source import Observation, Outage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterable
     from pathlib import Path
 
     from penstock.sources.reader import FolderReading
@@ -34,7 +34,7 @@ class Pace:
     patience: float = 0.5
     """How long a file that is still being written can hold up the others."""
     poll: float = 30.0
-    """Between looks without an event: some network file systems and mounts send none."""
+    """Between looks at everything: some network file systems and mounts send no events."""
     retry: float = 1.0
     """Between looks at a folder that is gone or cannot be watched."""
 
@@ -43,7 +43,8 @@ class FolderSource:
     """
     A folder of resource files as a source; see `FolderReader` for what is read.
 
-    An event means only "look again"; then everything is read, and reported if it differs.
+    An event tells where to look. Only if that may not be all that has changed, and from time to
+    time, everything is looked at; whatever is found is reported if it differs.
     """
 
     def __init__(self, path: Path, *, pace: Pace | None = None) -> None:
@@ -52,6 +53,11 @@ class FolderSource:
         self._wake = asyncio.Event()
         self._asked = False
         self._noticed = 0.0
+        self._paths: set[str] | None = None
+        """Where something has happened since the last look; None: look at everything."""
+        self._due = 0.0
+        """When to look at everything all the same, by the monotonic clock."""
+        self._first: FolderReading | None = None
         self._last: Inputs | SourceError | None = None
         self._complained = False
 
@@ -73,6 +79,7 @@ class FolderSource:
         """
         noticed = time.monotonic()
         reading = await self._read(until=noticed + self._pace.patience)
+        self._first = reading
         self._last = reading.inputs
         return Observation(inputs=reading.inputs, noticed=noticed)
 
@@ -84,6 +91,9 @@ class FolderSource:
     async def events(self) -> AsyncGenerator[SourceEvent, None]:
         """Yield what the folder holds whenever that changes."""
         async with Lookout(self._look_again, self._watch_failed) as lookout:
+            first, self._first = self._first, None  # not to hold its texts for ever
+            if first is not None:
+                await lookout.aim(first)  # or the next look would begin a watch and need another
             self._look_again()  # for what happened since `first`, and to know what to watch
             timeout = self._pace.poll
             while True:
@@ -104,6 +114,8 @@ class FolderSource:
 
     async def _look(self, lookout: Lookout, *, until: float) -> tuple[Inputs | SourceError, float]:
         """Return what is there, and for how many seconds to rely on events."""
+        if not lookout.alive or lookout.stale or time.monotonic() >= self._due:
+            self._paths = None
         try:
             reading = await self._read(until=until)
         except SourceError as error:
@@ -114,16 +126,26 @@ class FolderSource:
             self._complained = False
             if began:
                 self._look_again()
-        calm = self._pace.poll if lookout.alive else self._pace.retry
+        calm = self._due - time.monotonic() if lookout.alive else self._pace.retry
         return reading.inputs, calm if reading.look_again is None else reading.look_again
 
     async def _read(self, *, until: float) -> FolderReading:
-        """Read everything, again and again while something is being written or replaced."""
+        """Read what has changed, again and again while something is being written or replaced."""
         trusted = isinstance(self._last, SourceError)
+        paths: set[str] | None = set()
         while True:
             late = time.monotonic() >= until
+            # With what has happened meanwhile: it may be the other half of the same change.
+            paths = None if paths is None or self._paths is None else paths | self._paths
+            self._paths = set()
             try:
-                reading = await asyncio.to_thread(self._reader.read)
+                reading = None
+                if paths is not None:
+                    reading = await asyncio.to_thread(self._reader.reread, paths)
+                if reading is None:
+                    paths = None
+                    self._due = time.monotonic() + self._pace.poll
+                    reading = await asyncio.to_thread(self._reader.read)
             except SourceError:
                 # Whoever replaces a folder removes it first.
                 if trusted or late:
@@ -134,7 +156,11 @@ class FolderSource:
                     return reading
             await asyncio.sleep(QUIET)
 
-    def _look_again(self) -> None:
+    def _look_again(self, paths: Iterable[str] | None = None) -> None:
+        if paths is None or self._paths is None:
+            self._paths = None
+        else:
+            self._paths.update(paths)
         if not self._wake.is_set():
             self._noticed = time.monotonic()
             self._wake.set()
@@ -149,4 +175,4 @@ class FolderSource:
 def _same(found: Inputs | SourceError, last: Inputs | SourceError | None) -> bool:
     if isinstance(found, SourceError):
         return isinstance(last, SourceError) and str(found) == str(last)
-    return found == last
+    return found is last or found == last

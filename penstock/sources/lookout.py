@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 from watchfiles import awatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from watchfiles import Change
 
@@ -18,18 +18,35 @@ __all__ = ["Lookout"]
 
 _QUIET_MS: Final = 50
 _LONGEST_MS: Final = 500
+_MANY: Final = 1_000
+"""So many changes take about as long to look at one by one as everything does."""
 
 
 class Lookout:
     """
-    Calls back whenever something may have changed, and never says what.
+    Calls back whenever something may have changed, with the paths where something happened.
 
     Watchfiles reports a new folder but not the files in it, and a swapped ConfigMap but not the
-    files that it links to. So an event means only that another look is worthwhile. A burst is one
-    event: a watch waits for 50 ms of silence, but never longer than 500 ms.
+    files that it links to. So paths are where to begin to look, and it is the reader's to tell
+    whether that is enough; None stands for everything. A burst is one event: a watch waits for
+    50 ms of silence, but never longer than 500 ms.
+
+    When the system drops events because nobody took them in time, watchfiles keeps that to itself.
+    It takes a storm of thousands, so a burst of many is everything as well.
     """
 
-    def __init__(self, changed: Callable[[], None], failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        changed: Callable[[Iterable[str] | None], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """
+        Watch nothing yet.
+
+        Args:
+            changed: Is called with the absolute paths where something happened, or None.
+            failed: Is called when a watch cannot begin or go on.
+        """
         self._changed = changed
         self._failed = failed
         self._folders: tuple[str, ...] = ()
@@ -91,9 +108,14 @@ class Lookout:
             ignore_permission_denied=True,
         )
         try:
-            async for _ in watch:
-                self.stale |= only is not None
-                self._changed()
+            async for changes in watch:
+                if only is not None:
+                    self.stale = True
+                    self._changed(None)
+                elif len(changes) > _MANY:
+                    self._changed(None)
+                else:
+                    self._changed({path.rstrip("/") for _, path in changes})
         except (OSError, RuntimeError) as error:  # no such folder, or no watches left
             self.alive = False
             self._failed(error)

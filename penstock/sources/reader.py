@@ -7,16 +7,19 @@ import stat
 import time
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from penstock.errors import SourceEmpty, SourceError, SourceMissing
+from penstock.sources.layout import Layout
 from penstock.sources.links import links_on_the_way
 from penstock.sources.tree import SUFFIXES, Tree, is_within
 from translator.pipeline import Inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
+
+_T = TypeVar("_T")
 
 __all__ = ["QUIET", "FolderReader", "FolderReading"]
 
@@ -58,20 +61,23 @@ class _Known:
 
 @dataclass(slots=True)
 class _Look:
-    """The state of one reading."""
+    """What a look has found."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     known: dict[str, _Known] = field(default_factory=dict)
     writing: bool = False
-    again: list[float] = field(default_factory=list)
+    again: list[tuple[float, str]] = field(default_factory=list)
+    """The seconds after which a file may read differently without an event, and its path."""
 
 
 class FolderReader:
     """
     Reads all resource files of a folder, or one file.
 
-    What has not changed since the last time is not opened again, and is the very same object.
+    What has not changed since the last time is not opened again, and is the very same object; so
+    are the inputs if nothing has. Who knows which paths have changed can have a look at those only,
+    which finds what a look at everything would find, at a cost of what changed.
     """
 
     def __init__(
@@ -80,7 +86,10 @@ class FolderReader:
         self._root = str(root)
         self._max_bytes = max_bytes
         self._now = now
-        self._known: dict[str, _Known] = {}
+        self._past = _Look()
+        self._last: FolderReading | None = None
+        self._layout: Layout | None = None
+        """What `reread` relies on; None if only `read` can tell what there is."""
 
     @property
     def name(self) -> str:
@@ -101,6 +110,7 @@ class FolderReader:
         Raises:
             SourceError: The folder itself is missing, empty or unreadable.
         """
+        self._layout = None
         tree = Tree(self._root)
         tree.links.update(links_on_the_way(os.path.join(os.getcwd(), self._root)))
         self._survey(tree)
@@ -112,20 +122,68 @@ class FolderReader:
         if not look.files and not look.unreadable:
             kinds = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
             raise SourceEmpty(f"no resources found in {self._root}: it has no {kinds} file")
-        if self._known.keys() - look.known.keys():
+        if self._past.known.keys() - look.known.keys():
             look.writing = True  # whoever replaces a file may have removed it first
-        self._known = look.known
+        look.unreadable = dict(sorted(look.unreadable.items()))
+        if (look.files, look.unreadable) == (self._past.files, self._past.unreadable):
+            look.files, look.unreadable = self._past.files, self._past.unreadable
         folders = tree.outermost()
-        return FolderReading(
-            inputs=Inputs(
-                files=MappingProxyType(look.files),
-                unreadable=MappingProxyType(dict(sorted(look.unreadable.items()))),
-            ),
+        links = frozenset(link for link in tree.links if not is_within(link[0], folders))
+        self._layout = Layout.of(tree, links)
+        return self._conclude(look, folders, links)
+
+    def reread(self, paths: Iterable[str]) -> FolderReading | None:
+        """
+        Read what has changed since the last look, and what may have without an event.
+
+        Args:
+            paths: Every path below the watched folders at which something has happened since.
+
+        Returns:
+            What `read` would; None if only that can tell.
+        """
+        past, last, layout = self._past, self._last, self._layout
+        if last is None or layout is None:
+            return None
+        sifted = layout.sift({*paths, *(path for _, path in past.again)})
+        if sifted is None:
+            return None
+        found = _Look()
+        for origin, path in sifted.present.items():
+            self._read_file(found, origin, path)
+        # Whoever replaces a file may have removed it first.
+        found.writing |= not past.known.keys().isdisjoint(sifted.gone)
+        origins = (*sifted.present, *sifted.gone)
+        found.files = _replaced(past.files, origins, found.files)
+        found.unreadable = _replaced(past.unreadable, origins, found.unreadable)
+        if not found.files and not found.unreadable:
+            return None
+        for origin in origins:
+            past.known.pop(origin, None)
+        past.known.update(found.known)  # in place: nobody else has it, and a copy takes a while
+        found.known = past.known
+        return self._conclude(found, last.folders, last.links)
+
+    def _conclude(
+        self, look: _Look, folders: tuple[str, ...], links: frozenset[tuple[str, str]]
+    ) -> FolderReading:
+        """Keep a look for the next one, and tell what it found."""
+        past, last = self._past, self._last
+        if last and look.files is past.files and look.unreadable is past.unreadable:
+            inputs = last.inputs
+        else:
+            inputs = Inputs(
+                files=MappingProxyType(look.files), unreadable=MappingProxyType(look.unreadable)
+            )
+        self._past = look
+        self._last = FolderReading(
+            inputs=inputs,
             writing=look.writing,
-            look_again=min(look.again, default=None),
+            look_again=min(look.again)[0] if look.again else None,
             folders=folders,
-            links=frozenset(link for link in tree.links if not is_within(link[0], folders)),
+            links=links,
         )
+        return self._last
 
     def _survey(self, tree: Tree) -> None:
         """Find out what there is to read."""
@@ -147,13 +205,13 @@ class FolderReader:
             look.writing = True
             return
         look.unreadable[origin] = _reason(error)
-        for known, file in self._known.items():
+        for known, file in self._past.known.items():
             if known.startswith(origin):
                 look.unreadable[known] = f"its folder cannot be read: {_reason(error)}"
                 look.known[known] = file
 
     def _read_file(self, look: _Look, origin: str, path: str) -> None:
-        known = self._known.get(origin)
+        known = self._past.known.get(origin)
         try:
             status = os.stat(path)
             if not stat.S_ISREG(status.st_mode):
@@ -178,10 +236,12 @@ class FolderReader:
     def _open_file(self, look: _Look, origin: str, path: str, known: _Known | None) -> None:
         # Not to wait for a pipe's other end, should one have taken the file's place just now.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as stream:
+        try:
             before = os.fstat(descriptor)
-            data = stream.read(self._max_bytes + 1)
+            data = _read_up_to(self._max_bytes + 1, descriptor, before.st_size)
             status = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
         if len(data) > self._max_bytes:  # it grew
             look.unreadable[origin] = f"it is larger than {self._max_bytes} bytes"
             return
@@ -193,13 +253,39 @@ class FolderReader:
             look.writing = True
         elif 0 <= age < QUIET:
             look.writing = True
-            look.again.append(QUIET)
+            look.again.append((QUIET, path))
         if known is not None and known.data and not data and 0 <= age < EMPTY_GRACE:
             data = known.data
-            look.again.append(EMPTY_GRACE - age)
+            look.again.append((EMPTY_GRACE - age, path))
         settled = max(status.st_mtime, status.st_ctime) + TIMESTAMP_STEP < now
         look.files[origin] = data
         look.known[origin] = _Known(data, _signature(status) if settled else None)
+
+
+def _replaced(past: dict[str, _T], origins: Collection[str], found: dict[str, _T]) -> dict[str, _T]:
+    """
+    Put what was found at some origins, or nothing, in the place of what was there.
+
+    Returns:
+        A copy, sorted as ever; the very same if nothing is different.
+    """
+    if all(past.get(origin) == found.get(origin) for origin in origins):
+        return past
+    items = past | found
+    for origin in origins:
+        if origin not in found:
+            items.pop(origin, None)
+    if found.keys() <= past.keys():
+        return items
+    return {origin: items[origin] for origin in sorted(items)}
+
+
+def _read_up_to(limit: int, descriptor: int, size: int) -> bytes:
+    """Read a file to its end; its size, as it was a moment ago, saves room and a second try."""
+    data = os.read(descriptor, min(size + 1, limit))
+    while len(data) < limit and (more := os.read(descriptor, min(2**20, limit - len(data)))):
+        data += more
+    return data
 
 
 def _signature(status: os.stat_result) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from penstock.sources.links import links_on_the_way
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["SUFFIXES", "Tree", "is_within"]
+__all__ = ["SUFFIXES", "Tree", "is_resource_name", "is_within"]
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 
@@ -37,6 +37,12 @@ class Tree:
     """The real paths of the root and of all linked folders."""
     links: set[tuple[str, str]] = field(default_factory=set)
     """Every name on the way to the root and to linked files and folders."""
+    folders: dict[str, str] = field(default_factory=dict)
+    """The origin of each folder whose files are here, by its real path."""
+    linked: bool = False
+    """Whether there is a link at all, even one that is of no use."""
+    printable: bool = True
+    """Whether each name is UTF-8; if not, two files may have one origin."""
 
     def walk(self) -> None:
         """Fill in what is there."""
@@ -55,6 +61,7 @@ class Tree:
                 if (status.st_dev, status.st_ino) not in seen:
                     seen.add((status.st_dev, status.st_ino))
                     self._list(origin, path, folders, linked)
+                    self.folders[path] = origin
             except OSError as error:
                 self.lost[origin] = error
 
@@ -69,14 +76,18 @@ class Tree:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
-                below = f"{origin}{_printable(entry.name)}"
+                name = _printable(entry.name)
+                self.printable &= name == entry.name
+                below = f"{origin}{name}"
                 if entry.is_dir(follow_symlinks=False):
                     folders.append((f"{below}/", entry.path))
                     continue
-                is_folder = entry.is_symlink() and os.path.isdir(entry.path)
-                if not is_folder and not entry.name.lower().endswith(SUFFIXES):
+                is_link = entry.is_symlink()
+                self.linked |= is_link
+                is_folder = is_link and os.path.isdir(entry.path)
+                if not is_folder and not is_resource_name(entry.name):
                     continue
-                if entry.is_symlink():
+                if is_link:
                     self.links.update(links_on_the_way(entry.path))
                 if is_folder:
                     heapq.heappush(linked, (f"{below}/", os.path.realpath(entry.path)))
@@ -92,6 +103,11 @@ class Tree:
         return tuple(kept)
 
 
+def is_resource_name(name: str) -> bool:
+    """Tell whether a file of this name is read."""
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+
+
 def is_within(path: str, folders: Iterable[str]) -> bool:
     """Tell whether a path is one of some folders that end in `/`, or below one."""
     return f"{path.rstrip('/')}/".startswith(tuple(folders))
@@ -99,4 +115,4 @@ def is_within(path: str, folders: Iterable[str]) -> bool:
 
 def _printable(name: str) -> str:
     """Write a file name that is not UTF-8 in a way that is."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -187,6 +187,7 @@ def test_an_unreadable_folder_is_not_a_removed_one(folder, monkeypatch):
             "team/": "permission denied",
             "team/x.yaml": "its folder cannot be read: permission denied",
         }
+        assert reader.reread([f"{folder}/good.yaml"]) is None
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,66 @@ def test_same_content_is_no_change(folder):
     run(scenario, folder)
 
 
+def count_full_looks(monkeypatch):
+    """Return a list that grows with every look at everything."""
+    looks = []
+    read = reader_module.FolderReader.read
+
+    def counted(reader):
+        looks.append(time.monotonic())
+        return read(reader)
+
+    monkeypatch.setattr(reader_module.FolderReader, "read", counted)
+    return looks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [in_place, atomically, like_vim, added_and_removed])
+def test_a_change_of_a_file_is_no_reason_to_look_at_all(folder, monkeypatch, change):
+    """However files are saved, made and removed, only they are looked at."""
+    looks = count_full_looks(monkeypatch)
+
+    async def scenario(seen):
+        looks.clear()
+
+        assert change(folder) == await seen.files()
+        assert [] == looks
+
+    run(scenario, folder)
+
+
+@pytest.mark.slow
+def test_a_large_burst_is_a_reason_to_look_at_all(folder, monkeypatch):
+    """Of very many changes the system may have dropped some, so everything is looked at."""
+    looks = count_full_looks(monkeypatch)
+    monkeypatch.setattr("penstock.sources.lookout._MANY", 50)
+
+    async def scenario(seen):
+        looks.clear()
+
+        assert many_at_once(folder) == await seen.files()
+        assert [] != looks
+
+    run(scenario, folder)
+
+
+@pytest.mark.slow
+def test_what_no_event_tells_is_found_between_events(folder, tmp_path):
+    """However often something happens, everything is looked at from time to time."""
+    (folder / "quiet.yaml").write_text("v1")
+    (tmp_path / "other name").hardlink_to(folder / "quiet.yaml")
+
+    async def scenario(seen):
+        (tmp_path / "other name").write_text("v2")
+        for number in range(100):
+            (folder / "routes.yaml").write_text(str(number))
+            if (await seen.files())["quiet.yaml"] == "v2":
+                return
+        raise AssertionError
+
+    run(scenario, folder, Pace(poll=1.0))
+
+
 @pytest.mark.slow
 def test_a_steady_stream_of_changes_is_served_in_between(folder):
     """Changes that never pause are reported all the same, and far fewer times than they happen."""

@@ -11,6 +11,7 @@ from support.control_plane import ControlPlane
 from support.envoy import ROOT, RealEnvoy, bootstrap
 from support.files import delete, save
 from support.processes import EndedError, Process, free_port
+from support.relay import Relay
 from support.waiting import wait_until
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "EndedError",
     "Process",
     "RealEnvoy",
+    "Relay",
     "bootstrap",
     "delete",
     "fetch",
