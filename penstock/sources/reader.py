@@ -6,20 +6,18 @@ import os
 import stat
 import time
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from penstock.errors import SourceEmpty, SourceError, SourceMissing
 from penstock.sources.layout import Layout
 from penstock.sources.links import links_on_the_way
 from penstock.sources.tree import SUFFIXES, Tree, is_within
 from translator.pipeline import Inputs
+from translator.reuse import updated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
-
-_T = TypeVar("_T")
 
 __all__ = ["QUIET", "FolderReader", "FolderReading"]
 
@@ -124,13 +122,13 @@ class FolderReader:
             raise SourceEmpty(f"no resources found in {self._root}: it has no {kinds} file")
         if self._past.known.keys() - look.known.keys():
             look.writing = True  # whoever replaces a file may have removed it first
-        look.unreadable = dict(sorted(look.unreadable.items()))
-        if (look.files, look.unreadable) == (self._past.files, self._past.unreadable):
-            look.files, look.unreadable = self._past.files, self._past.unreadable
+        inputs = Inputs(files=look.files, unreadable=dict(sorted(look.unreadable.items())))
+        if self._last is not None and inputs == self._last.inputs:
+            inputs = self._last.inputs
         folders = tree.outermost()
         links = frozenset(link for link in tree.links if not is_within(link[0], folders))
         self._layout = Layout.of(tree, links)
-        return self._conclude(look, folders, links)
+        return self._conclude(look, inputs, folders, links)
 
     def reread(self, paths: Iterable[str]) -> FolderReading | None:
         """
@@ -154,27 +152,29 @@ class FolderReader:
         # Whoever replaces a file may have removed it first.
         found.writing |= not past.known.keys().isdisjoint(sifted.gone)
         origins = (*sifted.present, *sifted.gone)
-        found.files = _replaced(past.files, origins, found.files)
-        found.unreadable = _replaced(past.unreadable, origins, found.unreadable)
-        if not found.files and not found.unreadable:
+        files = updated(last.inputs.files, {each: found.files.get(each) for each in origins})
+        unreadable = updated(
+            last.inputs.unreadable, {each: found.unreadable.get(each) for each in origins}
+        )
+        if not files and not unreadable:
             return None
+        inputs = last.inputs
+        if files is not inputs.files or unreadable is not inputs.unreadable:
+            inputs = Inputs(files=files, unreadable=unreadable)
         for origin in origins:
             past.known.pop(origin, None)
         past.known.update(found.known)  # in place: nobody else has it, and a copy takes a while
         found.known = past.known
-        return self._conclude(found, last.folders, last.links)
+        return self._conclude(found, inputs, last.folders, last.links)
 
     def _conclude(
-        self, look: _Look, folders: tuple[str, ...], links: frozenset[tuple[str, str]]
+        self,
+        look: _Look,
+        inputs: Inputs,
+        folders: tuple[str, ...],
+        links: frozenset[tuple[str, str]],
     ) -> FolderReading:
         """Keep a look for the next one, and tell what it found."""
-        past, last = self._past, self._last
-        if last and look.files is past.files and look.unreadable is past.unreadable:
-            inputs = last.inputs
-        else:
-            inputs = Inputs(
-                files=MappingProxyType(look.files), unreadable=MappingProxyType(look.unreadable)
-            )
         self._past = look
         self._last = FolderReading(
             inputs=inputs,
@@ -260,24 +260,6 @@ class FolderReader:
         settled = max(status.st_mtime, status.st_ctime) + TIMESTAMP_STEP < now
         look.files[origin] = data
         look.known[origin] = _Known(data, _signature(status) if settled else None)
-
-
-def _replaced(past: dict[str, _T], origins: Collection[str], found: dict[str, _T]) -> dict[str, _T]:
-    """
-    Put what was found at some origins, or nothing, in the place of what was there.
-
-    Returns:
-        A copy, sorted as ever; the very same if nothing is different.
-    """
-    if all(past.get(origin) == found.get(origin) for origin in origins):
-        return past
-    items = past | found
-    for origin in origins:
-        if origin not in found:
-            items.pop(origin, None)
-    if found.keys() <= past.keys():
-        return items
-    return {origin: items[origin] for origin in sorted(items)}
 
 
 def _read_up_to(limit: int, descriptor: int, size: int) -> bytes:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import TYPE_CHECKING, TypeVar
 
 from translator.emit.clusters import cluster, load_assignment
@@ -93,6 +94,11 @@ class Edits:
         made = self._made.resources(type_url)
         if now is then and len(now) == len(made):  # else an earlier process made them
             return
+        if len(now) == len(then) == len(made):
+            different = list(compress(zip(now, then, strict=True), map(is_not, now, then)))
+            if all(name(value) == name(former) for value, former in different):
+                self._changed += [encode(value) for value, former in different if value != former]
+                return
         known = dict(zip(map(name, then), then, strict=True))
         names = list(map(name, now))
         for key, value in zip(names, now, strict=True):
