@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from translator.policy import Refusal, Subject
 from translator.report import ResourceRef
@@ -13,67 +12,95 @@ from xds.verdicts import Content, Refusing, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from penstock.store.packs import Entry
     from translator.ir.plain import Plain
 
-__all__ = ["VerdictWriter", "plain_refusals", "read_refusals", "read_verdicts"]
+__all__ = [
+    "Said",
+    "Testimony",
+    "decode_verdict",
+    "encode_said",
+    "name_of",
+    "plain_refusals",
+    "read_refusals",
+]
 
 _EVERY: Final = 5.0
 """Seconds for which acceptances may be missing on disk; refusals never are."""
 
 
-class VerdictWriter:
-    """Writes all verdicts, again and again."""
+class Said(NamedTuple):
+    """What is kept of a verdict, as it was at one moment."""
+
+    first: float
+    last: float
+    """When anybody said anything last if it is refused, else when they did first: a fleet says
+    again and again that it accepts everything, and nobody asks when it did last."""
+    agents: frozenset[str]
+    nodes: tuple[str, ...]
+    refused: tuple[tuple[str, Refusing], ...]
+    by_all: bool
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> Said:
+        """Take down a verdict."""
+        return cls(
+            verdict.first,
+            verdict.last if verdict.refused else verdict.first,
+            verdict.agents,
+            verdict.nodes,
+            tuple(verdict.refused.items()),
+            verdict.by_all,
+        )
+
+
+class Testimony:
+    """Takes down all verdicts, again and again."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._written = b"[]"
+        self._taken: Mapping[Content, Said] = {}
         self._refused: frozenset[tuple[Content, str]] = frozenset()
         self._at = float("-inf")
 
-    def write(self, verdicts: Iterable[tuple[Content, Verdict]]) -> bytes:
+    def take(self, verdicts: Iterable[tuple[Content, Verdict]]) -> Mapping[Content, Said]:
         """Return all verdicts as they are, or as they were moments ago."""
         every = tuple(verdicts)
-        refused = frozenset((content, node) for content, each in every for node in each.refused)
+        refused = frozenset(
+            (content, node) for content, each in every if each.refused for node in each.refused
+        )
         now = self._monotonic()
         if refused != self._refused or now - self._at >= _EVERY:
-            self._written = json.dumps([_plain(*each) for each in every]).encode()
+            self._taken = {content: Said.of(each) for content, each in every}
             self._refused, self._at = refused, now
-        return self._written
+        return self._taken
 
 
-def _plain(content: Content, verdict: Verdict) -> list[object]:
-    refused = [
-        [node, each.agent, each.text, each.first, each.last]
-        for node, each in verdict.refused.items()
+def name_of(content: Content) -> str:
+    """Name a content in one text; only its last part may have tabs in it."""
+    return f"{content.type_url}\t{content.content}\t{content.name}"
+
+
+def encode_said(said: Said) -> Entry:
+    """Write what was said to a content."""
+    refused: list[Plain] = [
+        cast("Plain", [node, each.agent, each.text, each.first, each.last])
+        for node, each in said.refused
     ]
-    return [
-        list(content),
-        [verdict.first, verdict.last, sorted(verdict.agents), verdict.nodes],
-        refused,
-        verdict.by_all,
-    ]
+    note = [said.first, said.last, sorted(said.agents), said.nodes, refused, said.by_all]
+    return cast("Plain", note), b""
 
 
-def read_verdicts(data: bytes) -> tuple[tuple[Content, Verdict], ...]:
+def decode_verdict(name: str, note: Plain) -> tuple[Content, Verdict]:
     """
-    Read what a `VerdictWriter` wrote.
+    Read what `encode_said` wrote.
 
     Raises:
         ValueError: It is something else.
+        TypeError: Likewise.
     """
-    try:
-        return tuple(_verdict(*each) for each in json.loads(data))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"these are no verdicts: {error}") from error
-
-
-def _verdict(
-    content: list[str],
-    said: tuple[float, float, list[str], list[str]],
-    refused: list[tuple[str, str, str, float, float]],
-    by_all: bool,  # noqa: FBT001 (as it is written)
-) -> tuple[Content, Verdict]:
-    first, last, agents, nodes = said
+    type_url, content, own = name.split("\t", 2)
+    first, last, agents, nodes, refused, by_all = cast("tuple[Any, ...]", note)
     verdict = Verdict(
         first=first,
         last=last,
@@ -85,7 +112,7 @@ def _verdict(
         },
         by_all=by_all,
     )
-    return Content(*content), verdict
+    return Content(type_url, own, content), verdict
 
 
 def plain_refusals(refusals: Mapping[Refusal, Content]) -> Plain:
