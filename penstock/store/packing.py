@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from penstock.store.comparing import changes
 from penstock.store.manifest import Manifest, ProvenObjects, ProxyObjects
-from penstock.store.packs import Packer, changes
+from penstock.store.packs import Packer
 from penstock.store.pieces import Parts, Pieces, cut, encode_piece
 from penstock.store.proxies import Division, RoutePart, encode_ir, encode_routes
 from penstock.store.recent import Recent

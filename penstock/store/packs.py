@@ -12,10 +12,9 @@ import json
 import zlib
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import compress
-from operator import is_not
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
+from penstock.store.comparing import changes
 from penstock.store.recent import Recent
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from penstock.store.objects import Objects
     from translator.ir.plain import Plain
 
-__all__ = ["Entry", "Packer", "changes", "unpack"]
+__all__ = ["Entry", "Packer", "unpack"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,25 +35,6 @@ Entry: TypeAlias = "tuple[Plain, bytes]"
 _PER_BUCKET: Final = 16
 _MOST_BUCKETS: Final = 512
 """An edit writes a bucket and the names of all: with 50 MB, 100 kB and 40 kB."""
-
-
-def changes(before: Mapping[K, V], now: Mapping[K, V]) -> tuple[Mapping[K, V], tuple[K, ...]]:
-    """
-    Return what is new or another value than before, and the keys of what is gone.
-
-    What is the same object is not looked into; of 45,000 it takes two milliseconds to see that.
-    """
-    if before is now:
-        return {}, ()
-    if list(before) == list(now):
-        others = compress(now.items(), map(is_not, before.values(), now.values()))
-        return {key: value for key, value in others if before[key] != value}, ()
-    changed = {
-        key: value
-        for key, value in now.items()
-        if (old := before.get(key)) is not value and (old != value or key not in before)
-    }
-    return changed, tuple(key for key in before if key not in now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,12 @@ import hashlib
 import zlib
 from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import accumulate, compress, count, pairwise
-from operator import is_not
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from penstock.store.comparing import in_common
 
+if TYPE_CHECKING:
     from penstock.store.packs import Entry
     from translator.ir.plain import Plain
 
@@ -61,8 +60,8 @@ def cut(parts: Parts, before: Pieces | None = None) -> Pieces:
     if before is None:
         before = Pieces((), (), ())
     most = min(len(parts), len(before.parts))
-    ahead = min(_in_common(parts, before.parts), most)
-    behind = min(_in_common(reversed(parts), reversed(before.parts)), most - ahead)
+    ahead = min(in_common(parts, before.parts), most)
+    behind = min(in_common(reversed(parts), reversed(before.parts)), most - ahead)
     # The last piece ends with the body, and in another body may go on.
     head = min(bisect_right(before.ends, ahead), max(len(before.ends) - 1, 0))
     # A piece begins behind the end of another; it is the same if that end is.
@@ -81,11 +80,6 @@ def cut(parts: Parts, before: Pieces | None = None) -> Pieces:
     pieces += before.pieces[tail:]
     ends += (end + more for end in before.ends[tail:])
     return Pieces(parts, tuple(pieces), tuple(ends))
-
-
-def _in_common(some: Iterable[bytes], others: Iterable[bytes]) -> int:
-    """Count the first parts that are the same objects; many if all are."""
-    return next(compress(count(), map(is_not, some, others)), 2**63)
 
 
 def _is_last(part: bytes) -> bool:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from operator import attrgetter
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from translator.policy import Refusal, Subject
 from translator.report import ResourceRef
@@ -29,29 +33,14 @@ _EVERY: Final = 5.0
 """Seconds for which acceptances may be missing on disk; refusals never are."""
 
 
-class Said(NamedTuple):
-    """What is kept of a verdict, as it was at one moment."""
+Said: TypeAlias = "tuple[float, frozenset[str], tuple[str, ...], Mapping[str, Refusing], bool]"
+"""What is kept of a verdict. When it was accepted last is not: a fleet says so of everything, again
+and again, and nobody asks."""
 
-    first: float
-    last: float
-    """When anybody said anything last if it is refused, else when they did first: a fleet says
-    again and again that it accepts everything, and nobody asks when it did last."""
-    agents: frozenset[str]
-    nodes: tuple[str, ...]
-    refused: tuple[tuple[str, Refusing], ...]
-    by_all: bool
-
-    @classmethod
-    def of(cls, verdict: Verdict) -> Said:
-        """Take down a verdict."""
-        return cls(
-            verdict.first,
-            verdict.last if verdict.refused else verdict.first,
-            verdict.agents,
-            verdict.nodes,
-            tuple(verdict.refused.items()),
-            verdict.by_all,
-        )
+_said: Final[Callable[[Verdict], Said]] = attrgetter(
+    "first", "agents", "nodes", "refused", "by_all"
+)
+_NOBODY: Final[Mapping[str, Refusing]] = MappingProxyType({})
 
 
 class Testimony:
@@ -65,13 +54,16 @@ class Testimony:
 
     def take(self, verdicts: Iterable[tuple[Content, Verdict]]) -> Mapping[Content, Said]:
         """Return all verdicts as they are, or as they were moments ago."""
-        every = tuple(verdicts)
+        every = dict(verdicts)
         refused = frozenset(
-            (content, node) for content, each in every if each.refused for node in each.refused
+            (content, node)
+            for content, each in every.items()
+            if each.refused
+            for node in each.refused
         )
         now = self._monotonic()
         if refused != self._refused or now - self._at >= _EVERY:
-            self._taken = {content: Said.of(each) for content, each in every}
+            self._taken = dict(zip(every, map(_said, every.values()), strict=True))
             self._refused, self._at = refused, now
         return self._taken
 
@@ -83,11 +75,15 @@ def name_of(content: Content) -> str:
 
 def encode_said(said: Said) -> Entry:
     """Write what was said to a content."""
-    refused: list[Plain] = [
-        cast("Plain", [node, each.agent, each.text, each.first, each.last])
-        for node, each in said.refused
+    first, agents, nodes, refused, by_all = said
+    by_time = sorted(refused.items(), key=lambda item: (item[1].last, item[0]))
+    note = [
+        first,
+        sorted(agents),
+        nodes,
+        [[node, each.agent, each.text, each.first, each.last] for node, each in by_time],
+        by_all,
     ]
-    note = [said.first, said.last, sorted(said.agents), said.nodes, refused, said.by_all]
     return cast("Plain", note), b""
 
 
@@ -100,19 +96,31 @@ def decode_verdict(name: str, note: Plain) -> tuple[Content, Verdict]:
         TypeError: Likewise.
     """
     type_url, content, own = name.split("\t", 2)
-    first, last, agents, nodes, refused, by_all = cast("tuple[Any, ...]", note)
+    first, agents, nodes, refusing, by_all = cast("tuple[Any, ...]", note)
+    refused = {
+        node: Refusing(agent=agent, text=text, first=begin, last=end)
+        for node, agent, text, begin, end in refusing
+    }
     verdict = Verdict(
         first=first,
-        last=last,
-        agents=frozenset(agents),
-        nodes=tuple(nodes),
-        refused={
-            node: Refusing(agent=agent, text=text, first=begin, last=end)
-            for node, agent, text, begin, end in refused
-        },
+        last=max((each.last for each in refused.values()), default=first),
+        agents=_agents(*agents),
+        nodes=_nodes(*nodes),
+        refused=refused or _NOBODY,
         by_all=by_all,
     )
-    return Content(type_url, own, content), verdict
+    return Content(sys.intern(type_url), own, content), verdict
+
+
+@functools.lru_cache(maxsize=128)
+def _agents(*names: str) -> frozenset[str]:
+    """Make one set of the agents that have accepted thousands of resources."""
+    return frozenset(names)
+
+
+@functools.lru_cache(maxsize=128)
+def _nodes(*names: str) -> tuple[str, ...]:
+    return names
 
 
 def plain_refusals(refusals: Mapping[Refusal, Content]) -> Plain:

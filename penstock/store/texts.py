@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from penstock.store.packs import changes
+from penstock.store.comparing import changes
 from translator.policy import WHOLE_KINDS, Good
 from translator.report import ResourceRef
 

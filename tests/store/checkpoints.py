@@ -10,7 +10,6 @@ from policy import story
 from support import ir_strategies
 
 from penstock.store import Checkpoint, Store, Testimony
-from penstock.store.testimony import Said
 from translator.emit import emit
 from translator.policy import WHOLE_KINDS, Memory, Proven, ProxyMemory
 from xds.snapshot import Resource, Snapshot
@@ -146,7 +145,7 @@ def summary(checkpoint_or_loaded, memory=None):
     """Turn everything that is saved into values that can be compared."""
     memory = checkpoint_or_loaded.memory if memory is None else memory
     said = checkpoint_or_loaded.verdicts
-    said = said if isinstance(said, Mapping) else {key: Said.of(each) for key, each in said}
+    said = said if isinstance(said, Mapping) else Testimony().take(said)
     return {
         "snapshots": {
             name: {url: dict(snapshot.resources(url)) for url in snapshot.types()}
