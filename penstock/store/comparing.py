@@ -25,11 +25,11 @@ def changes(before: Mapping[K, V], now: Mapping[K, V]) -> tuple[Mapping[K, V], t
     """
     if before is now:
         return {}, ()
+    if len(before) == len(now) and (not any(map(is_not, before, now)) or list(before) == list(now)):
+        found = compress(now, map(is_not, before.values(), now.values()))
+        return {key: now[key] for key in found if before[key] != now[key]}, ()
     keys, others = list(before), list(now)
     values, other_values = list(before.values()), list(now.values())
-    if keys == others:
-        found = compress(now.items(), map(is_not, values, other_values))
-        return {key: value for key, value in found if before[key] != value}, ()
     most = min(len(keys), len(others))
     ahead = min(in_common(keys, others), in_common(values, other_values), most)
     behind = min(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from penstock.store import files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
@@ -36,25 +37,31 @@ class Objects:
         self._sound: set[str] = set()
         """What was whole when this process wrote or read it."""
         self._there: set[str] = set()
-        self._usable: set[str] = set()
+        """All names in the folder."""
+        self._stamp: tuple[int, ...] = ()
+        """By what it is seen that nobody has added or removed any since."""
         self.pending = False
         """Whether there are any whose names may not be on the disk yet."""
 
     def look(self) -> None:
         """
-        Find out what is there, for `has`, `put` and `sweep`.
+        Find out what is there, for `missing`, `put` and `sweep`.
 
         Raises:
             OSError: The folder cannot be read.
         """
-        with os.scandir(self.folder) as entries:
-            self._there = {entry.name for entry in entries}
-        self._sound &= self._there
-        self._usable = set(self._sound)
+        if self._stamp != self._mark():
+            with os.scandir(self.folder) as entries:
+                self._there = {entry.name for entry in entries}
+            self._sound &= self._there
 
-    def has(self, name: str) -> bool:
-        """Tell whether an object is there, and known to be whole."""
-        return name in self._usable
+    def _mark(self) -> tuple[int, ...]:
+        found = self.folder.stat()
+        return found.st_dev, found.st_ino, found.st_mtime_ns
+
+    def missing(self, names: Iterable[str]) -> AbstractSet[str]:
+        """Return which objects are not there, or not known to be whole."""
+        return set(names) - self._sound
 
     def read(self, name: str) -> bytes:
         """
@@ -78,10 +85,10 @@ class Objects:
             OSError: It cannot be written.
         """
         name = digest(data)
-        if name not in self._usable:
+        if name not in self._sound:
             self.pending = True
             files.write(self.folder / name, data)
-            self._usable.add(name)
+            self._there.add(name)
             self._sound.add(name)
         return name
 
@@ -92,8 +99,11 @@ class Objects:
             self.pending = False
 
     def sweep(self, needed: AbstractSet[str]) -> None:
-        """Remove the objects that were there and that nothing needs."""
+        """Remove the objects that nothing needs; the names of all are those that are known now."""
         for name in self._there - needed:
             if _OURS.fullmatch(name):
+                self._sound.discard(name)
                 with suppress(OSError):  # the next time tries again
                     (self.folder / name).unlink()
+                    self._there.discard(name)
+        self._stamp = self._mark()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from penstock.store.comparing import changes
 from penstock.store.manifest import Manifest, ProvenObjects, ProxyObjects
 from penstock.store.packs import Packer
-from penstock.store.pieces import Parts, Pieces, cut, encode_piece
+from penstock.store.pieces import encode_piece
 from penstock.store.proxies import Division, RoutePart, encode_ir, encode_routes
 from penstock.store.recent import Recent
-from penstock.store.records import Divided, encode_divided, encode_resource, parts_of
+from penstock.store.records import Divided, encode_divided, encode_resource
 from penstock.store.testimony import Said, encode_said, name_of
 from penstock.store.texts import Text, Texts, encode_texts
 from xds.types import ROUTE_CONFIGURATION
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from penstock.store.objects import Objects
+    from penstock.store.pieces import Parts
     from translator import ir
     from translator.ir.plain import Plain
     from translator.policy import Good, Memory, Proven, ProxyMemory
@@ -65,7 +66,7 @@ class CheckpointPacker:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
-        self._cuts: Recent[Resource, Pieces] = Recent()
+        self._large: Recent[Resource, Divided] = Recent()
         self._resources: Packer[str, Resource] = Packer(encode_resource)
         self._divided: Packer[str, Divided] = Packer(encode_divided)
         # Each is large enough for an object of its own.
@@ -130,7 +131,7 @@ class CheckpointPacker:
             *(self._resources, self._divided, self._pieces, self._texts),
             *(self._clusters, self._assignments, self._routes, self._verdicts),
         )
-        return self._cuts, self._good, self._divisions, *(each.recent for each in packers)
+        return self._large, self._good, self._divisions, *(each.recent for each in packers)
 
     def _pack_snapshot(
         self, part: tuple[str, ...], snapshot: Snapshot, pieces: dict[str, Parts]
@@ -142,11 +143,12 @@ class CheckpointPacker:
             if url != ROUTE_CONFIGURATION:
                 found[url] = self._resources.pack(own, given, self._objects, like=like)
                 continue
-            divided: dict[str, Divided] = {}
-            for name, resource in given.items():
-                cuts = self._cuts.get((name, *own), resource, _cut, like=(name, *like))
-                divided[name] = Divided(resource, cuts)
-                pieces.update(cuts.pieces)
+            divided = {
+                name: self._large.get((name, *own), resource, Divided.of, like=(name, *like))
+                for name, resource in given.items()
+            }
+            for each in divided.values():
+                pieces.update(each.pieces)
             found[url] = self._divided.pack(own, divided, self._objects, like=like)
         return found
 
@@ -167,7 +169,3 @@ class CheckpointPacker:
             texts=self._texts.pack(name, Texts.of(others).by_origin, self._objects),
             absent=tuple(sorted((ref.kind, ref.namespace, ref.name) for ref in absent)),
         )
-
-
-def _cut(resource: Resource, before: Pieces | None) -> Pieces:
-    return cut(parts_of(resource), before)

@@ -88,7 +88,7 @@ class Packer(Generic[K, V]):
 
         pack = self.recent.get(part, values, make, like=like)
         names = tuple(filter(None, pack.objects))
-        if not all(map(objects.has, names)):  # somebody removed what was written
+        if objects.missing(names):  # somebody removed what was written
             names = tuple(filter(None, self._pack(values, pack, objects).objects))
         return names
 
@@ -102,7 +102,8 @@ class Packer(Generic[K, V]):
             edited: Mapping[int, Mapping[str, V | None]] = {}
         else:
             found = list(base.objects)
-            lost = {bucket for bucket, name in enumerate(found) if name and not objects.has(name)}
+            missing = objects.missing(found)
+            lost = {bucket for bucket, name in enumerate(found) if name and name in missing}
             edited = self._edits(base.values, values, number)
         for bucket, edits in edited.items():
             if bucket not in lost:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from penstock.store.packs import Entry
     from translator.ir.plain import Plain
 
-__all__ = ["Parts", "Pieces", "cut", "encode_piece", "read_piece"]
+__all__ = ["Parts", "Pieces", "cut", "encode_piece", "name_of", "read_piece"]
 
 Parts: TypeAlias = tuple[bytes, ...]
 
@@ -41,11 +41,6 @@ class Pieces:
     """The parts of each piece, with the name that it has from its content."""
     ends: tuple[int, ...]
     """How many parts there are up to the end of each piece."""
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the pieces, in order."""
-        return [name for name, _ in self.pieces]
 
 
 def cut(parts: Parts, before: Pieces | None = None) -> Pieces:
@@ -74,7 +69,7 @@ def cut(parts: Parts, before: Pieces | None = None) -> Pieces:
     for end in range(begin + 1, stop + 1):
         if end == stop or _is_last(parts[end - 1]):
             piece = parts[begin:end]
-            pieces.append((_name(piece), piece))
+            pieces.append((name_of(piece), piece))
             ends.append(end)
             begin = end
     pieces += before.pieces[tail:]
@@ -86,7 +81,7 @@ def _is_last(part: bytes) -> bool:
     return len(part) >= _LONG or zlib.crc32(part) % _ONE_IN == 0
 
 
-def _name(piece: Parts) -> str:
+def name_of(piece: Parts) -> str:
     """Name a piece: 128 bits, so that nobody can write two of one name."""
     content = hashlib.sha256()
     for part in piece:

@@ -87,7 +87,9 @@ class Division:
         if len(hosts) != len(before.hosts) or not all(
             map(is_, hosts.values(), before.hosts.values())
         ):
-            routes = {name: part for host in hosts.values() for name, part in host.parts.items()}
+            routes = {}
+            for host in hosts.values():
+                routes.update(host.parts)
         return cls(
             memory=memory,
             outline=_outline(memory, [name for configuration, name in hosts if not configuration]),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from penstock.store.packs import unpack
 from penstock.store.pieces import read_piece
 from penstock.store.proxies import Joiner
-from penstock.store.records import decode_resource
+from penstock.store.records import decode_divided, decode_resource
 from penstock.store.testimony import decode_verdict
 from penstock.store.texts import decode_texts, read_text
 from translator.pipeline import read_file
@@ -198,14 +198,13 @@ class _SnapshotReader:
 
     def _decode(self, url: str, data: bytes) -> Iterator[Resource]:
         for name, note, body in unpack(data):
-            parts = self._join(note) if url == ROUTE_CONFIGURATION else (body,)
-            yield decode_resource(url, name, note, parts)
-
-    def _join(self, note: Plain) -> Parts:
-        _, _, names = cast("tuple[str, list[str], list[str]]", note)
-        if not all(name in self._pieces for name in names):
-            raise ValueError(self._lost)
-        return tuple(part for name in names for part in self._pieces[name])
+            if url != ROUTE_CONFIGURATION:
+                yield decode_resource(url, name, note, (body,))
+                continue
+            try:
+                yield decode_divided(url, name, note, self._pieces)
+            except KeyError:
+                raise ValueError(self._lost) from None
 
 
 def reason(error: Exception) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import sys
 import time
-from operator import attrgetter
+from itertools import chain, compress, repeat
+from operator import attrgetter, ne
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+from penstock.store.comparing import in_common
 from translator.policy import Refusal, Subject
 from translator.report import ResourceRef
 from xds.verdicts import Content, Refusing, Verdict
@@ -48,24 +50,34 @@ class Testimony:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
+        self._contents: list[Content] = []
+        self._said: list[Said] = []
         self._taken: Mapping[Content, Said] = {}
         self._refused: frozenset[tuple[Content, str]] = frozenset()
         self._at = float("-inf")
 
     def take(self, verdicts: Iterable[tuple[Content, Verdict]]) -> Mapping[Content, Said]:
         """Return all verdicts as they are, or as they were moments ago."""
-        every = dict(verdicts)
+        every = tuple(verdicts)
         refused = frozenset(
-            (content, node)
-            for content, each in every.items()
-            if each.refused
-            for node in each.refused
+            (content, node) for content, each in every if each.refused for node in each.refused
         )
         now = self._monotonic()
         if refused != self._refused or now - self._at >= _EVERY:
-            self._taken = dict(zip(every, map(_said, every.values()), strict=True))
+            self._take([content for content, _ in every], [_said(each) for _, each in every])
             self._refused, self._at = refused, now
         return self._taken
+
+    def _take(self, contents: list[Content], said: list[Said]) -> None:
+        if in_common(self._contents, contents) < len(self._contents):
+            self._taken = dict(zip(contents, said, strict=True))  # some were forgotten
+        else:
+            more = repeat(1, len(said) - len(self._said))
+            differ = chain(map(ne, self._said, said), more)
+            others = dict(compress(zip(contents, said, strict=True), differ))
+            if others:
+                self._taken = {**self._taken, **others}
+        self._contents, self._said = contents, said
 
 
 def name_of(content: Content) -> str:

@@ -49,26 +49,29 @@ class Texts:
         if before is None:
             before = cls({}, {}, {})
         changed, gone = changes(before.resources, resources)
+        # Both keep their order, so that it is quickly seen what is another in them.
         by_origin, whole = dict(before.by_origin), dict(before.whole)
         places: dict[str, dict[bytes, set[ResourceRef]]] = {}
 
         def refs_in(good: Good) -> set[ResourceRef]:
             if good.origin not in places:
-                known = by_origin.pop(good.origin, ())
+                known = by_origin.get(good.origin, ())
                 places[good.origin] = {text: set(refs) for text, refs in known}
             return places[good.origin].setdefault(good.text, set())
 
         for ref in (*gone, *(ref for ref in changed if ref in before.resources)):
             refs_in(before.resources[ref]).discard(ref)
-            whole.pop(ref, None)
         for ref, good in changed.items():
             refs_in(good).add(ref)
-            if ref.kind in WHOLE_KINDS:
-                whole[ref] = good
+        for ref in gone:
+            whole.pop(ref, None)
+        whole |= {ref: good for ref, good in changed.items() if ref.kind in WHOLE_KINDS}
         for origin, texts in places.items():
             found = sorted(Text(text, tuple(sorted(refs))) for text, refs in texts.items() if refs)
             if found:
                 by_origin[origin] = tuple(found)
+            else:
+                by_origin.pop(origin, None)
         return cls(resources, whole, by_origin)
 
 
