@@ -17,7 +17,7 @@ that writes files; it knows no event loop, logs nothing and serves nothing.
 
 from penstock.store.packing import Checkpoint, Facts
 from penstock.store.store import LastGood, Recalled, Store
-from penstock.store.testimony import Testimony, plain_refusals, read_refusals
+from penstock.store.testimony import VerdictRecord, plain_refusals, read_refusals
 
 __all__ = [
     "Checkpoint",
@@ -25,7 +25,7 @@ __all__ = [
     "LastGood",
     "Recalled",
     "Store",
-    "Testimony",
+    "VerdictRecord",
     "plain_refusals",
     "read_refusals",
 ]

@@ -58,7 +58,7 @@ class Checkpoint:
     )
     """What Envoys accepted last, by proxy and the id of one Envoy, or no id for all of them."""
     verdicts: Mapping[Content, Said] = field(default_factory=lambda: MappingProxyType({}))
-    """What Envoys said, as a `Testimony` took it down."""
+    """What Envoys said, as a `VerdictRecord` took it down."""
 
 
 class CheckpointPacker:

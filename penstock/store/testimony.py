@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Said",
-    "Testimony",
+    "VerdictRecord",
     "decode_verdict",
     "encode_said",
     "name_of",
@@ -45,7 +45,7 @@ _said: Final[Callable[[Verdict], Said]] = attrgetter(
 _NOBODY: Final[Mapping[str, Refusing]] = MappingProxyType({})
 
 
-class Testimony:
+class VerdictRecord:
     """Takes down all verdicts, again and again."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

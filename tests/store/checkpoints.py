@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from policy import story
 from support import ir_strategies
 
-from penstock.store import Checkpoint, Store, Testimony
+from penstock.store import Checkpoint, Store, VerdictRecord
 from translator.emit import emit
 from translator.policy import WHOLE_KINDS, Memory, Proven, ProxyMemory
 from xds.snapshot import Resource, Snapshot
@@ -79,7 +79,7 @@ generated = st.builds(
     ),
     facts=st.dictionaries(names, plain, max_size=2),
     accepted=st.dictionaries(st.tuples(names, names | st.just("")), snapshots, max_size=2),
-    verdicts=verdicts.map(lambda every: Testimony().take(every)),
+    verdicts=verdicts.map(lambda every: VerdictRecord().take(every)),
 )
 
 
@@ -145,7 +145,7 @@ def summary(checkpoint_or_loaded, memory=None):
     """Turn everything that is saved into values that can be compared."""
     memory = checkpoint_or_loaded.memory if memory is None else memory
     said = checkpoint_or_loaded.verdicts
-    said = said if isinstance(said, Mapping) else Testimony().take(said)
+    said = said if isinstance(said, Mapping) else VerdictRecord().take(said)
     return {
         "snapshots": {
             name: {url: dict(snapshot.resources(url)) for url in snapshot.types()}
