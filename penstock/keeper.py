@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.errors import StateError
 from penstock.judgement import Judgement
 from penstock.state import Publication, Saving
-from penstock.store import Checkpoint, VerdictWriter, plain_refusals, read_refusals
+from penstock.store import Checkpoint, VerdictRecord, plain_refusals, read_refusals
 from translator import ir
 from translator.pipeline import restored
 from xds.verdicts import Content
@@ -55,7 +55,7 @@ class Keeper:
         """
         self._store = store
         self._since: Mapping[tuple[str, str, str], datetime] = {}
-        self._verdicts = VerdictWriter()
+        self._record = VerdictRecord()
 
     @property
     def saving(self) -> Saving:
@@ -107,7 +107,7 @@ class Keeper:
                 memory=judgement.inform(state.translation.memory),
                 facts=_facts(state) | {"refusals": plain_refusals(judgement.refusals)},
                 accepted=_accepted(judgement),
-                verdicts=self._verdicts.write(judgement.verdicts),
+                verdicts=self._record.take(judgement.verdicts),
             )
             try:
                 written = self._store.save(checkpoint)

@@ -57,15 +57,17 @@ def read(path: Path) -> bytes:
     # A pipe in the place of the file would be waited for without O_NONBLOCK.
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "not a file", str(path))
-        with os.fdopen(file, "rb", closefd=False) as stream:
-            data = stream.read(_MOST_BYTES + 1)
+        if found.st_size > _MOST_BYTES:
+            raise OSError(errno.EFBIG, f"larger than {_MOST_BYTES} bytes", str(path))
+        chunks = []
+        while chunk := os.read(file, found.st_size + 1):
+            chunks.append(chunk)
     finally:
         os.close(file)
-    if len(data) > _MOST_BYTES:
-        raise OSError(errno.EFBIG, f"larger than {_MOST_BYTES} bytes", str(path))
-    return data
+    return b"".join(chunks)
 
 
 def write(path: Path, data: bytes) -> None:

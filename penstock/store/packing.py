@@ -4,30 +4,48 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from penstock.store import records
+from penstock.store.comparing import changes
 from penstock.store.manifest import Manifest, ProvenObjects, ProxyObjects
-from penstock.store.packs import Packer, digest
-from translator.policy import WHOLE_KINDS
+from penstock.store.packs import Packer
+from penstock.store.pieces import encode_piece
+from penstock.store.proxies import Division, RoutePart, encode_ir, encode_routes
+from penstock.store.recent import Recent
+from penstock.store.records import Divided, encode_divided, encode_resource
+from penstock.store.testimony import Said, encode_said, name_of
+from penstock.store.texts import Text, Texts, encode_texts
+from xds.types import ROUTE_CONFIGURATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from penstock.store.objects import Objects
+    from penstock.store.pieces import Parts
+    from translator import ir
     from translator.ir.plain import Plain
-    from translator.policy import Good, Memory, ProxyMemory
+    from translator.policy import Good, Memory, Proven, ProxyMemory
     from translator.report import ResourceRef
     from xds.snapshot import Resource, Snapshot
+    from xds.verdicts import Content
 
 __all__ = ["Checkpoint", "CheckpointPacker", "Facts"]
 
 Facts: TypeAlias = "Mapping[str, Plain]"
 """What the program wants to know of the past besides; the store does not look into it."""
 
+_VERDICTS_PER_BUCKET: Final = 128
+"""They are short, and what is new is often said of many."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """Everything that is to be there after a restart."""
+    """
+    Everything that is to be there after a restart.
+
+    What did not change since the checkpoint before should be the same objects: only what is
+    another object is looked at.
+    """
 
     snapshots: Mapping[str, Snapshot]
     """What is served, by proxy."""
@@ -39,87 +57,115 @@ class Checkpoint:
         default_factory=lambda: MappingProxyType({})
     )
     """What Envoys accepted last, by proxy and the id of one Envoy, or no id for all of them."""
-    verdicts: bytes = b"[]"
-    """What Envoys said, as a `VerdictWriter` wrote it."""
+    verdicts: Mapping[Content, Said] = field(default_factory=lambda: MappingProxyType({}))
+    """What Envoys said, as a `VerdictRecord` took it down."""
 
 
 class CheckpointPacker:
     """Packs checkpoints one after the other, and encodes only what changed."""
 
-    def __init__(self) -> None:
-        self._resources: dict[str, Packer[Resource]] = {}
-        self._texts = Packer(records.encode_text)
-        self._former: dict[str, Packer[records.Text]] = {}
-        self._splitters: dict[str, records.ProxySplitter] = {}
-        self._parts: dict[str, Packer[records.Part]] = {}
-
-    def pack(self, checkpoint: Checkpoint, objects: dict[str, Callable[[], bytes]]) -> Manifest:
-        """
-        Collect all objects of a checkpoint, and return what names them.
-
-        Args:
-            checkpoint: What to pack.
-            objects: Where the objects are put, by digest, each with what gives its bytes.
-        """
-
-        def named(packed: dict[str, Callable[[], bytes]]) -> tuple[str, ...]:
-            objects.update(packed)
-            return tuple(packed)
-
-        snapshots: dict[str, tuple[str, ...]] = {}
-        for name, snapshot in sorted(checkpoint.snapshots.items()):
-            packer = self._resources.setdefault(name, Packer(records.encode_resource))
-            snapshots[name] = named(packer.pack(records.resources_of(snapshot)))
-        accepted: list[tuple[str, str, tuple[str, ...]]] = []
-        for (name, node), snapshot in sorted(checkpoint.accepted.items()):
-            if checkpoint.snapshots.get(name) is snapshot:
-                accepted.append((name, node, snapshots[name]))
-                continue
-            packer = self._resources.setdefault(f"{name} {node}", Packer(records.encode_resource))
-            accepted.append((name, node, named(packer.pack(records.resources_of(snapshot)))))
-
-        def split(key: str, memory: ProxyMemory) -> ProxyObjects:
-            splitter = self._splitters.setdefault(key, records.ProxySplitter())
-            outline, parts = splitter.split(memory)
-            parts_packer = self._parts.setdefault(key, Packer(records.encode_part))
-            objects[digest(outline)] = lambda: outline
-            return ProxyObjects(
-                outline=digest(outline), parts=named(parts_packer.pack(parts.items()))
-            )
-
-        current = checkpoint.memory
-        proxies = {name: split(name, memory) for name, memory in sorted(current.proxies.items())}
-        proven: dict[str, ProvenObjects] = {}
-        for name, past in sorted(current.proven.items()):
-            others, absent = _differences(past.resources, current.resources)
-            same = current.proxies.get(name) is past.proxy
-            texts_packer = self._former.setdefault(name, Packer(records.encode_text))
-            proven[name] = ProvenObjects(
-                memory=proxies[name] if same else split(f"{name} proven", past.proxy),
-                texts=named(texts_packer.pack(records.texts_of(others))),
-                absent=absent,
-            )
-        texts = named(self._texts.pack(records.texts_of(current.resources)))
-        objects[digest(checkpoint.verdicts)] = lambda: checkpoint.verdicts
-        return Manifest(
-            snapshots=snapshots,
-            texts=texts,
-            proxies=proxies,
-            facts=checkpoint.facts,
-            accepted=tuple(accepted),
-            proven=proven,
-            verdicts=digest(checkpoint.verdicts),
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._large: Recent[Resource, Divided] = Recent()
+        self._resources: Packer[str, Resource] = Packer(encode_resource)
+        self._divided: Packer[str, Divided] = Packer(encode_divided)
+        # Each is large enough for an object of its own.
+        self._pieces: Packer[str, Parts] = Packer(encode_piece, per_bucket=1)
+        self._good: Recent[Mapping[ResourceRef, Good], Texts] = Recent()
+        self._texts: Packer[str, tuple[Text, ...]] = Packer(encode_texts)
+        self._divisions: Recent[ProxyMemory, Division] = Recent()
+        self._clusters: Packer[str, ir.Cluster] = Packer(encode_ir)
+        self._assignments: Packer[str, ir.LoadAssignment] = Packer(encode_ir)
+        self._routes: Packer[str, RoutePart] = Packer(encode_routes)
+        self._verdicts: Packer[Content, Said] = Packer(
+            encode_said, name_of, per_bucket=_VERDICTS_PER_BUCKET
         )
 
+    def pack(self, checkpoint: Checkpoint) -> Manifest:
+        """
+        Put a checkpoint into objects, and return what names them.
 
-def _differences(
-    past: Mapping[ResourceRef, Good], now: Mapping[ResourceRef, Good]
-) -> tuple[dict[ResourceRef, Good], tuple[tuple[str, str, str], ...]]:
-    """Return what was another resource in the past, and what was none."""
-    others = {ref: good for ref, good in past.items() if now.get(ref) != good}
-    absent = tuple(
-        (ref.kind, ref.namespace, ref.name)
-        for ref in now
-        if ref.kind in WHOLE_KINDS and ref not in past
-    )
-    return others, absent
+        It builds on what was packed last, if that was settled.
+
+        Raises:
+            OSError: They cannot be written.
+        """
+        for each in self._recents:
+            each.drop()  # what may be left of a save that failed
+        pieces: dict[str, Parts] = {}
+        snapshots = {
+            name: self._pack_snapshot((name,), snapshot, pieces)
+            for name, snapshot in sorted(checkpoint.snapshots.items())
+        }
+        accepted = tuple(
+            (name, node, self._pack_snapshot((name, node), snapshot, pieces))
+            for (name, node), snapshot in sorted(checkpoint.accepted.items())
+        )
+        memory, objects = checkpoint.memory, self._objects
+        texts = self._good.get("", memory.resources, Texts.of)
+        return Manifest(
+            snapshots=snapshots,
+            accepted=accepted,
+            pieces=self._pieces.pack("", pieces, objects),
+            texts=self._texts.pack("", texts.by_origin, objects),
+            proxies={
+                name: self._pack_proxy((name,), each)
+                for name, each in sorted(memory.proxies.items())
+            },
+            proven={
+                name: self._pack_proven(name, each, texts)
+                for name, each in sorted(memory.proven.items())
+            },
+            verdicts=self._verdicts.pack("", checkpoint.verdicts, objects),
+            facts=checkpoint.facts,
+        )
+
+    def settle(self) -> None:
+        """Build on what was packed: it is saved."""
+        for each in self._recents:
+            each.settle()
+
+    @property
+    def _recents(self) -> tuple[Recent[Any, Any], ...]:
+        packers = (
+            *(self._resources, self._divided, self._pieces, self._texts),
+            *(self._clusters, self._assignments, self._routes, self._verdicts),
+        )
+        return self._large, self._good, self._divisions, *(each.recent for each in packers)
+
+    def _pack_snapshot(
+        self, part: tuple[str, ...], snapshot: Snapshot, pieces: dict[str, Parts]
+    ) -> dict[str, tuple[str, ...]]:
+        """Pack a snapshot by type; what is served is the first to ask for what else is near it."""
+        found: dict[str, tuple[str, ...]] = {}
+        for url in snapshot.types():
+            given, own, like = snapshot.given(url), (url, *part), (url, part[0])
+            if url != ROUTE_CONFIGURATION:
+                found[url] = self._resources.pack(own, given, self._objects, like=like)
+                continue
+            divided = {
+                name: self._large.get((name, *own), resource, Divided.of, like=(name, *like))
+                for name, resource in given.items()
+            }
+            for each in divided.values():
+                pieces.update(each.pieces)
+            found[url] = self._divided.pack(own, divided, self._objects, like=like)
+        return found
+
+    def _pack_proxy(self, part: tuple[str, ...], memory: ProxyMemory) -> ProxyObjects:
+        like, objects = part[:1], self._objects
+        division = self._divisions.get(part, memory, Division.of, like=like)
+        return ProxyObjects(
+            outline=objects.put(division.outline),
+            clusters=self._clusters.pack(part, division.clusters, objects, like=like),
+            assignments=self._assignments.pack(part, division.assignments, objects, like=like),
+            routes=self._routes.pack(part, division.routes, objects, like=like),
+        )
+
+    def _pack_proven(self, name: str, past: Proven, texts: Texts) -> ProvenObjects:
+        others, absent = changes(texts.whole, past.resources)
+        return ProvenObjects(
+            memory=self._pack_proxy((name, "proven"), past.proxy),
+            texts=self._texts.pack(name, Texts.of(others).by_origin, self._objects),
+            absent=tuple(sorted((ref.kind, ref.namespace, ref.name) for ref in absent)),
+        )

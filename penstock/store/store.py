@@ -1,34 +1,28 @@
+"""The state directory of this process."""
+
 from __future__ import annotations
 
-import re
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 from penstock.errors import StateUnwritable
-from penstock.store import files, records
-from penstock.store.manifest import Manifest, ProxyObjects, parse, serialize
+from penstock.store import files
+from penstock.store.manifest import Manifest, parse, serialize
+from penstock.store.objects import Objects
 from penstock.store.packing import Checkpoint, CheckpointPacker, Facts
-from penstock.store.packs import digest, unpack
-from penstock.store.testimony import read_verdicts
-from translator.pipeline import read_file
-from translator.policy import WHOLE_KINDS, Memory, Proven
-from translator.report import ResourceRef
+from penstock.store.restoring import Restorer, reason
+from translator.policy import Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from translator.pipeline import FileReading
-    from translator.policy import Good, ProxyMemory
     from xds.snapshot import Snapshot
     from xds.verdicts import Content, Verdict
-
-K = TypeVar("K", str, tuple[str, str])
-
-_OURS: Final = re.compile(rf"[0-9a-f]{{64}}({re.escape(files.DRAFT)})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +66,7 @@ class Store:
         """Where it is."""
         self.problem = ""
         """Why nothing can be saved, if that is known before trying."""
-        self._objects = directory / "objects"
+        self._objects = Objects(directory / "objects")
         self._path = directory / "manifest"
         self._lock: files.Lock | None = None
         self._manifest: Manifest | None = None
@@ -81,12 +75,10 @@ class Store:
         """The manifest on disk, if all that it names is there as well."""
         self._stamp: tuple[int, ...] | None = None
         """By what it is seen that nobody else touched the manifest."""
-        self._present: set[str] = set()
-        """Objects that were seen to be whole."""
         self._loaded = False
         self._closed = False
         self._busy = threading.Lock()
-        self._packer = CheckpointPacker()
+        self._packer = CheckpointPacker(self._objects)
 
     @classmethod
     def open(cls, directory: Path) -> Self:
@@ -131,35 +123,25 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return nothing
         except OSError as error:
-            problem = f"the manifest in '{self.directory}' cannot be read: {_reason(error)}"
+            problem = f"the manifest in '{self.directory}' cannot be read: {reason(error)}"
             if self._path.is_dir():
                 with suppress(OSError):
                     self._path.rename(self._aside)
             return LastGood(snapshots={}, facts={}, problems=(problem,))
         try:
             manifest = parse(data)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             problem = f"the manifest in '{self.directory}' cannot be used: {error}"
             return LastGood(snapshots={}, facts={}, problems=self._keep_aside(data, [problem]))
-        problems: list[str] = []
-        served = self._load_snapshots(manifest.snapshots.items(), "was served", problems)
-        accepted = self._load_snapshots(
-            (((name, node), digests) for name, node, digests in manifest.accepted),
-            "accepted",
-            problems,
-        )
-        verdicts: tuple[tuple[Content, Verdict], ...] = ()
-        try:
-            if manifest.verdicts:
-                verdicts = read_verdicts(self._read(manifest.verdicts))
-        except (OSError, ValueError) as error:
-            problems.append(f"what Envoys said is lost: {_reason(error)}")
+        restorer = Restorer(self._objects, manifest)
+        served, accepted = restorer.snapshots()
+        verdicts = tuple(restorer.verdicts())
         self._manifest = manifest
         self._saved = data
         return LastGood(
             snapshots=served,
             facts=manifest.facts,
-            problems=self._keep_aside(data, problems),
+            problems=self._keep_aside(data, restorer.problems),
             accepted=accepted,
             verdicts=verdicts,
         )
@@ -174,74 +156,11 @@ class Store:
         manifest, self._manifest = self._manifest, None
         if manifest is None:
             return Recalled(memory=Memory(), files={}, problems=())
-        problems: list[str] = []
-        readings: dict[str, FileReading] = {}
-        resources = self._recall_resources(manifest.texts, readings, problems)
-        proxies: dict[str, ProxyMemory] = {}
-        for name, objects in manifest.proxies.items():
-            try:
-                proxies[name] = self._recall_proxy(objects)
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                problems.append(f"the last good routes of proxy '{name}' are lost: {error}")
-        proven: dict[str, Proven] = {}
-        for name, past in manifest.proven.items():
-            absent = {ResourceRef(*each) for each in past.absent}
-            former = {
-                ref: good
-                for ref, good in resources.items()
-                if ref.kind in WHOLE_KINDS and ref not in absent
-            } | self._recall_resources(past.texts, {}, problems)
-            try:
-                proven[name] = Proven(proxy=self._recall_proxy(past.memory), resources=former)
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                problems.append(f"what Envoy accepted of proxy '{name}' is lost: {error}")
-        memory = Memory(
-            resources={ref: resources[ref] for ref in sorted(resources)},
-            proxies=proxies,
-            proven=proven,
-        )
+        restorer = Restorer(self._objects, manifest)
+        memory, readings = restorer.memory()
+        problems = tuple(restorer.problems)
         kept = self._keep_aside(self._saved, problems) if self._saved is not None else ()
-        return Recalled(memory=memory, files=readings, problems=kept or tuple(problems))
-
-    def _load_snapshots(
-        self, named: Iterable[tuple[K, tuple[str, ...]]], what: str, problems: list[str]
-    ) -> dict[K, Snapshot]:
-        snapshots: dict[K, Snapshot] = {}
-        for key, digests in named:
-            try:
-                values = [value for each in digests for value in unpack(self._read(each))]
-                snapshots[key] = records.join_snapshot(values)
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                proxy = key if isinstance(key, str) else key[0]
-                problems.append(f"what proxy '{proxy}' {what} is lost: {_reason(error)}")
-        return snapshots
-
-    def _recall_resources(
-        self, digests: Iterable[str], readings: dict[str, FileReading], problems: list[str]
-    ) -> dict[ResourceRef, Good]:
-        """Read resources from their texts, and note how the texts were read."""
-        resources: dict[ResourceRef, Good] = {}
-        for each in digests:
-            try:
-                texts = [records.text_of(value) for _, value in unpack(self._read(each))]
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                problems.append(f"last good resources are lost: {_reason(error)}")
-                continue
-            for text in texts:
-                reading = readings[text.origin] = read_file(text.origin, text.text)
-                found = records.read_text(text, reading)
-                resources |= found
-                problems += [
-                    f"the last good version of {ref}, from '{text.origin}', is no longer valid"
-                    for ref in text.refs
-                    if ref not in found
-                ]
-        return resources
-
-    def _recall_proxy(self, objects: ProxyObjects) -> ProxyMemory:
-        outline = self._read(objects.outline)
-        parts = dict(value for each in objects.parts for value in unpack(self._read(each)))
-        return records.join_proxy(outline, parts)
+        return Recalled(memory=memory, files=readings, problems=kept or problems)
 
     def save(self, checkpoint: Checkpoint) -> bool:
         """
@@ -258,62 +177,38 @@ class Store:
         with self._busy:
             if self._closed:
                 raise StateUnwritable(f"the state directory '{self.directory}' is closed")
-            return self._save(checkpoint)
+            try:
+                written = self._save(checkpoint)
+            except OSError as error:
+                self.problem = _sentence(self.directory, error)
+                raise StateUnwritable(self.problem) from error
+            self._packer.settle()
+            self.problem = ""
+            return written
 
     def _save(self, checkpoint: Checkpoint) -> bool:
-        objects: dict[str, Callable[[], bytes]] = {}
-        manifest = self._packer.pack(checkpoint, objects)
-        data = serialize(manifest)
-        try:
-            if data == self._saved and self._stamp is not None and self._stamp == self._look():
-                return False
-            self._prepare()
-            self._write(data, objects)
-        except OSError as error:
-            self.problem = _sentence(self.directory, error)
-            raise StateUnwritable(self.problem) from error
-        self.problem = ""
-        return True
-
-    def _prepare(self) -> None:
-        """Make the directory, and take the lock."""
-        files.make_folder(self._objects)
-        if self._lock is None or not self._lock.in_place():
-            self._release()
-            self._lock = files.Lock(self.directory / "lock")
-
-    def _write(self, data: bytes, objects: Mapping[str, Callable[[], bytes]]) -> None:
         """Write what is missing, then what names it, then remove what nothing names."""
+        self._prepare()
+        self._objects.look()
+        data, needed = serialize(self._packer.pack(checkpoint))
+        same = data == self._saved and self._stamp is not None and self._stamp == self._look()
+        if same and not self._objects.pending:
+            return False
         self._saved = None
-        there = {path.name for path in self._objects.iterdir()}
-        missing = [name for name in objects if name not in there or name not in self._present]
-        for name in missing:
-            files.write(self._objects / name, objects[name]())
-        if missing:
-            files.sync_folder(self._objects)
-        self._present = set(objects)
+        self._objects.sync()
         files.write(self._path, data)
         files.sync_folder(self.directory)
         self._saved = data
         self._stamp = self._look()
-        for name in there - objects.keys():
-            if _OURS.fullmatch(name):
-                with suppress(OSError):  # the next save tries again
-                    (self._objects / name).unlink()
+        self._objects.sweep(needed)
+        return True
 
-    def _read(self, name: str) -> bytes:
-        """
-        Read an object.
-
-        Raises:
-            OSError: It is not there.
-            ValueError: It is not what it was.
-        """
-        data = files.read(self._objects / name)
-        if digest(data) != name:
-            raise ValueError(f"the object {name} is damaged")
-        self._present.add(name)
-        return data
+    def _prepare(self) -> None:
+        """Make the directory, and take the lock."""
+        files.make_folder(self._objects.folder)
+        if self._lock is None or not self._lock.in_place():
+            self._release()
+            self._lock = files.Lock(self.directory / "lock")
 
     def _look(self) -> tuple[int, ...] | None:
         try:
@@ -336,15 +231,9 @@ class Store:
         try:
             files.write(self._aside, data)
         except OSError as error:
-            return (*found, f"the damaged manifest cannot be kept aside: {_reason(error)}")
+            return (*found, f"the damaged manifest cannot be kept aside: {reason(error)}")
         return found
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: '{error.filename}'" if error.filename else error.strerror
-    return str(error)
-
-
 def _sentence(directory: Path, error: OSError) -> str:
-    return f"the state cannot be saved in '{directory}': {_reason(error)}"
+    return f"the state cannot be saved in '{directory}': {reason(error)}"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import functools
+import sys
 import time
-from typing import TYPE_CHECKING, Final
+from itertools import chain, compress, repeat
+from operator import attrgetter, ne
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+from penstock.store.comparing import in_common
 from translator.policy import Refusal, Subject
 from translator.report import ResourceRef
 from xds.verdicts import Content, Refusing, Verdict
@@ -13,79 +18,121 @@ from xds.verdicts import Content, Refusing, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from penstock.store.packs import Entry
     from translator.ir.plain import Plain
 
-__all__ = ["VerdictWriter", "plain_refusals", "read_refusals", "read_verdicts"]
+__all__ = [
+    "Said",
+    "VerdictRecord",
+    "decode_verdict",
+    "encode_said",
+    "name_of",
+    "plain_refusals",
+    "read_refusals",
+]
 
 _EVERY: Final = 5.0
 """Seconds for which acceptances may be missing on disk; refusals never are."""
 
 
-class VerdictWriter:
-    """Writes all verdicts, again and again."""
+Said: TypeAlias = "tuple[float, frozenset[str], tuple[str, ...], Mapping[str, Refusing], bool]"
+"""What is kept of a verdict. When it was accepted last is not: a fleet says so of everything, again
+and again, and nobody asks."""
+
+_said: Final[Callable[[Verdict], Said]] = attrgetter(
+    "first", "agents", "nodes", "refused", "by_all"
+)
+_NOBODY: Final[Mapping[str, Refusing]] = MappingProxyType({})
+
+
+class VerdictRecord:
+    """Takes down all verdicts, again and again."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._written = b"[]"
+        self._contents: list[Content] = []
+        self._said: list[Said] = []
+        self._taken: Mapping[Content, Said] = {}
         self._refused: frozenset[tuple[Content, str]] = frozenset()
         self._at = float("-inf")
 
-    def write(self, verdicts: Iterable[tuple[Content, Verdict]]) -> bytes:
+    def take(self, verdicts: Iterable[tuple[Content, Verdict]]) -> Mapping[Content, Said]:
         """Return all verdicts as they are, or as they were moments ago."""
         every = tuple(verdicts)
-        refused = frozenset((content, node) for content, each in every for node in each.refused)
+        refused = frozenset(
+            (content, node) for content, each in every if each.refused for node in each.refused
+        )
         now = self._monotonic()
         if refused != self._refused or now - self._at >= _EVERY:
-            self._written = json.dumps([_plain(*each) for each in every]).encode()
+            self._take([content for content, _ in every], [_said(each) for _, each in every])
             self._refused, self._at = refused, now
-        return self._written
+        return self._taken
+
+    def _take(self, contents: list[Content], said: list[Said]) -> None:
+        if in_common(self._contents, contents) < len(self._contents):
+            self._taken = dict(zip(contents, said, strict=True))  # some were forgotten
+        else:
+            more = repeat(1, len(said) - len(self._said))
+            differ = chain(map(ne, self._said, said), more)
+            others = dict(compress(zip(contents, said, strict=True), differ))
+            if others:
+                self._taken = {**self._taken, **others}
+        self._contents, self._said = contents, said
 
 
-def _plain(content: Content, verdict: Verdict) -> list[object]:
-    refused = [
-        [node, each.agent, each.text, each.first, each.last]
-        for node, each in verdict.refused.items()
+def name_of(content: Content) -> str:
+    """Name a content in one text; only its last part may have tabs in it."""
+    return f"{content.type_url}\t{content.content}\t{content.name}"
+
+
+def encode_said(said: Said) -> Entry:
+    """Write what was said to a content."""
+    first, agents, nodes, refused, by_all = said
+    by_time = sorted(refused.items(), key=lambda item: (item[1].last, item[0]))
+    note = [
+        first,
+        sorted(agents),
+        nodes,
+        [[node, each.agent, each.text, each.first, each.last] for node, each in by_time],
+        by_all,
     ]
-    return [
-        list(content),
-        [verdict.first, verdict.last, sorted(verdict.agents), verdict.nodes],
-        refused,
-        verdict.by_all,
-    ]
+    return cast("Plain", note), b""
 
 
-def read_verdicts(data: bytes) -> tuple[tuple[Content, Verdict], ...]:
+def decode_verdict(name: str, note: Plain) -> tuple[Content, Verdict]:
     """
-    Read what a `VerdictWriter` wrote.
+    Read what `encode_said` wrote.
 
     Raises:
         ValueError: It is something else.
+        TypeError: Likewise.
     """
-    try:
-        return tuple(_verdict(*each) for each in json.loads(data))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"these are no verdicts: {error}") from error
-
-
-def _verdict(
-    content: list[str],
-    said: tuple[float, float, list[str], list[str]],
-    refused: list[tuple[str, str, str, float, float]],
-    by_all: bool,  # noqa: FBT001 (as it is written)
-) -> tuple[Content, Verdict]:
-    first, last, agents, nodes = said
+    type_url, content, own = name.split("\t", 2)
+    first, agents, nodes, refusing, by_all = cast("tuple[Any, ...]", note)
+    refused = {
+        node: Refusing(agent=agent, text=text, first=begin, last=end)
+        for node, agent, text, begin, end in refusing
+    }
     verdict = Verdict(
         first=first,
-        last=last,
-        agents=frozenset(agents),
-        nodes=tuple(nodes),
-        refused={
-            node: Refusing(agent=agent, text=text, first=begin, last=end)
-            for node, agent, text, begin, end in refused
-        },
+        last=max((each.last for each in refused.values()), default=first),
+        agents=_agents(*agents),
+        nodes=_nodes(*nodes),
+        refused=refused or _NOBODY,
         by_all=by_all,
     )
-    return Content(*content), verdict
+    return Content(sys.intern(type_url), own, content), verdict
+
+
+@functools.lru_cache(maxsize=128)
+def _agents(*names: str) -> frozenset[str]:
+    """Make one set of the agents that have accepted thousands of resources."""
+    return frozenset(names)
+
+
+@functools.lru_cache(maxsize=128)
+def _nodes(*names: str) -> tuple[str, ...]:
+    return names
 
 
 def plain_refusals(refusals: Mapping[Refusal, Content]) -> Plain:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from hypothesis import strategies as st
 from policy import story
 from support import ir_strategies
 
-from penstock.store import Checkpoint, Store, VerdictWriter
-from penstock.store.testimony import read_verdicts
+from penstock.store import Checkpoint, Store, VerdictRecord
 from translator.emit import emit
 from translator.policy import WHOLE_KINDS, Memory, Proven, ProxyMemory
 from xds.snapshot import Resource, Snapshot
@@ -32,17 +32,17 @@ snapshots = st.lists(resources, max_size=5, unique_by=lambda each: (each.type_ur
 @st.composite
 def proxy_memories(draw):
     served = draw(ir_strategies.proxies)
-    groups = {
-        f"{host.name} {route.identity}": tuple(
-            each for each in host.routes if each.identity == route.identity
-        )
+    good = {
+        host.name: host.routes
         for configuration in served.route_configurations
         for host in configuration.virtual_hosts
-        for route in host.routes
+        if draw(st.integers(0, 3))
     }
-    good = {key: routes for key, routes in groups.items() if draw(st.integers(0, 3))}
-    others = st.lists(ir_strategies.routes, min_size=1, max_size=2).map(tuple)
-    good |= draw(st.dictionaries(st.sampled_from([*groups, "a b", "c"]), others, max_size=2))
+    others = st.lists(ir_strategies.routes, max_size=3).map(tuple)
+    # The last good routes of hosts that are served something else, and of those that are gone.
+    for name in [*good, *draw(st.lists(names, max_size=2))]:
+        if not draw(st.integers(0, 2)):
+            good[name] = draw(st.permutations([*good.get(name, ()), *draw(others)]).map(tuple))
     return ProxyMemory(served=served, whole=draw(st.booleans()), good=good)
 
 
@@ -79,7 +79,7 @@ generated = st.builds(
     ),
     facts=st.dictionaries(names, plain, max_size=2),
     accepted=st.dictionaries(st.tuples(names, names | st.just("")), snapshots, max_size=2),
-    verdicts=verdicts.map(lambda every: VerdictWriter().write(every)),
+    verdicts=verdicts.map(lambda every: VerdictRecord().take(every)),
 )
 
 
@@ -145,6 +145,7 @@ def summary(checkpoint_or_loaded, memory=None):
     """Turn everything that is saved into values that can be compared."""
     memory = checkpoint_or_loaded.memory if memory is None else memory
     said = checkpoint_or_loaded.verdicts
+    said = said if isinstance(said, Mapping) else VerdictRecord().take(said)
     return {
         "snapshots": {
             name: {url: dict(snapshot.resources(url)) for url in snapshot.types()}
@@ -162,7 +163,7 @@ def summary(checkpoint_or_loaded, memory=None):
         "proven": {
             name: (each.proxy, describe(each.resources)) for name, each in memory.proven.items()
         },
-        "verdicts": read_verdicts(said) if isinstance(said, bytes) else said,
+        "verdicts": dict(said),
     }
 
 

@@ -64,11 +64,15 @@ def test_a_changed_byte_of_the_manifest_is_noticed(directory):
         (b"{}\n", "it is not a manifest of Penstock"),
         (b'{"version": 3}', "it is not a manifest of Penstock"),
         (b"\x00" * 4096, "it is not a manifest of Penstock"),
-        (b"penstock-state 1\n{}\n", "it is not a manifest of Penstock"),
-        (b"penstock-state 1 00\n{}\n", "its checksum is wrong"),
+        (b"penstock-state 2\n{}\n", "it is not a manifest of Penstock"),
+        (b"penstock-state 2 00\n{}\n", "its checksum is wrong"),
         (
             b"penstock-state 12 00\nsomething else\n",
-            "it was written by a newer version (format 12, this version knows 1)",
+            "it was written by a newer version (format 12, this version knows 2)",
+        ),
+        (
+            b"penstock-state 1 00\nsomething else\n",
+            "it was written by an earlier version (format 1, this version knows 2)",
         ),
     ],
 )
@@ -85,11 +89,11 @@ def test_a_foreign_manifest_is_told_from_a_damaged_one(directory, content, said)
 
 def test_a_manifest_with_a_good_checksum_and_other_content(directory):
     """Even what only looks like ours does no harm."""
-    from penstock.store.packs import digest
+    from penstock.store.objects import digest
 
     for content in ([], {}, {"snapshots": 1}, {"snapshots": {"a": 1}}, None):
         body = json.dumps(content).encode()
-        header = f"penstock-state 1 {digest(body)}\n".encode()
+        header = f"penstock-state 2 {digest(body)}\n".encode()
         (directory / "manifest").write_bytes(header + body + b"\n")
 
         loaded, problems = restore(directory)
