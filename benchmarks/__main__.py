@@ -1,18 +1,97 @@
-"""Run all benchmarks: `python -m benchmarks`, or some: `python -m benchmarks messages`."""
+"""
+Run all benchmarks: `python -m benchmarks`, or some: `python -m benchmarks messages program`.
 
-import sys
+Each figure is printed when it is known, and all of them in tables at the end.
+"""
 
-from benchmarks import messages, translation
+from __future__ import annotations
 
-ALL = {"messages": messages.main, "translation": translation.main}
+import argparse
+import os
+import time
+from dataclasses import replace
+from importlib import import_module
+
+from benchmarks import figures
+from benchmarks.effort import SHORT, Effort
+from benchmarks.figures import Figure
+from benchmarks.worlds import ALL as WORLDS
+
+ALL = (
+    "messages",
+    "translation",
+    "program",
+    "restarts",
+    "command",
+    "clusters",
+    "streams",
+    "envoys",
+    "burst",
+    "loop",
+)
+"""The modules that measure something, in the order in which they are run."""
 
 
-def main():
-    for name in sys.argv[1:] or ALL:
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(ALL))
+    parser.add_argument("--short", action="store_true", help="small worlds, and few rounds")
+    parser.add_argument("--worlds", help="only these sizes, such as S,M")
+    parser.add_argument("--markdown", action="store_true", help="print tables for a document")
+    chosen = parser.parse_args(arguments)
+    for name in chosen.names:
         if name not in ALL:
-            sys.exit(f"no benchmark is called {name!r}; there are {', '.join(ALL)}")
-        ALL[name]()
-        print()
+            parser.error(f"no benchmark is called {name!r}; there are {', '.join(ALL)}")
+    effort = SHORT if chosen.short else Effort()
+    if chosen.worlds:
+        sizes = tuple(WORLDS[name] for name in chosen.worlds.split(","))
+        effort = replace(effort, worlds=sizes)
+    found = measure(chosen.names or ALL, effort)
+    print(document(found) if chosen.markdown else report(found))
+
+
+def measure(names, effort) -> list[Figure]:
+    """Run some benchmarks, and tell what they find as they go."""
+    found: list[Figure] = []
+    for name in names:
+        began = time.monotonic()
+        for figure in import_module(f"benchmarks.{name}").run(effort):
+            print("  ".join(figure.cells()), flush=True)
+            found.append(figure)
+        print(f"[{name}: {time.monotonic() - began:.0f} s]\n", flush=True)
+    return found
+
+
+def report(found) -> str:
+    """Write all figures for a terminal: those with a mark first."""
+    rows = sorted(found, key=lambda figure: figure.mark is None)
+    parts = [figures.text(figures.HEADINGS, [figure.cells() for figure in rows])]
+    if growing := figures.growth(found):
+        parts.append(figures.text(figures.GROWTH_HEADINGS, growing))
+    marked = [figure for figure in found if figure.mark is not None]
+    met = sum(figure.verdict == "met" for figure in marked)
+    parts.append(f"{met} of {len(marked)} marks are met; {machine()}")
+    return "\n\n".join(parts)
+
+
+def document(found) -> str:
+    """Write all figures for docs/performance.md: a table for each theme."""
+    parts = [f"{machine()}; median (range)."]
+    for theme, group in figures.themes(found):
+        table = figures.markdown(figures.HEADINGS, (figure.cells() for figure in group))
+        parts.append(f"### {theme}\n\n{table}")
+    if growing := figures.growth(found):
+        parts.append(f"### Growth\n\n{figures.markdown(figures.GROWTH_HEADINGS, growing)}")
+    return "\n\n".join(parts)
+
+
+def machine() -> str:
+    """Tell where and when this was measured."""
+    lines = open("/proc/cpuinfo").read().splitlines()  # noqa: PTH123, SIM115
+    model = next((line.split(": ")[1] for line in lines if line.startswith("model name")), "?")
+    load = "/".join(f"{value:.1f}" for value in os.getloadavg())
+    python = ".".join(map(str, __import__("sys").version_info[:3]))
+    return f"{model}, {os.cpu_count()} cores, load {load} at the end, Python {python}"
 
 
 if __name__ == "__main__":
