@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import time
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 
 from benchmarks import figures
 from benchmarks.effort import SHORT, Effort
@@ -52,6 +54,8 @@ def main(arguments=None):
 
 def measure(names, effort) -> list[Figure]:
     """Run some benchmarks, and tell what they find as they go."""
+    # The programs that are measured cache their bytecode, as installed ones do.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     found: list[Figure] = []
     for name in names:
         began = time.monotonic()
@@ -87,11 +91,13 @@ def document(found) -> str:
 
 def machine() -> str:
     """Tell where and when this was measured."""
-    lines = open("/proc/cpuinfo").read().splitlines()  # noqa: PTH123, SIM115
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(": ")[1] for line in lines if line.startswith("model name")), "?")
     load = "/".join(f"{value:.1f}" for value in os.getloadavg())
-    python = ".".join(map(str, __import__("sys").version_info[:3]))
-    return f"{model}, {os.cpu_count()} cores, load {load} at the end, Python {python}"
+    return (
+        f"{model}, {os.cpu_count()} cores, load {load} at the end,"
+        f" Python {platform.python_version()}"
+    )
 
 
 if __name__ == "__main__":

@@ -79,7 +79,13 @@ spec:
     domains: ['*']
     routes:
     - matchers: [{prefix: /}]
-      directResponseAction: {status: 200}
+      routeAction: {single: {upstream: {name: app}}}
+---
+apiVersion: gloo.solo.io/v1
+kind: Upstream
+metadata: {name: app}
+spec:
+  static: {hosts: [{addr: 127.0.0.1, port: 80}]}
 """)
     return path
 
