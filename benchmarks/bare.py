@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -75,20 +76,20 @@ class BareServer(grpc.GenericRpcHandler):
             yield payload
 
     def _listen(self, requests: Iterator[bytes]) -> None:
-        wildcards = set()
-        for payload in requests:
-            at = time.perf_counter()
-            request: Any = messages.parse(_REQUEST, payload)
-            if request.response_nonce:
-                self._answers.put((at, request.response_nonce, request.error_detail.message))
-            have = self._resources.get(request.type_url, {})
-            names = request.resource_names_subscribe
-            if not names and not request.response_nonce and request.type_url not in wildcards:
-                wildcards.add(request.type_url)
-                names = tuple(have)
-            if names:
-                found = [have[name] for name in names if name in have]
-                self._responses.put(self._response(request.type_url, found)[0])
+        with suppress(grpc.RpcError):
+            for payload in requests:
+                self._take(time.perf_counter(), messages.parse(_REQUEST, payload))
+
+    def _take(self, at: float, request: Any) -> None:
+        if request.response_nonce:
+            self._answers.put((at, request.response_nonce, request.error_detail.message))
+        have = self._resources.get(request.type_url, {})
+        names = request.resource_names_subscribe
+        if not names and not request.response_nonce:
+            names = tuple(have)  # a wildcard
+        if names:
+            found = [have[name] for name in names if name in have]
+            self._responses.put(self._response(request.type_url, found)[0])
 
     def _response(self, type_url: str, resources: list[bytes]) -> tuple[bytes, str]:
         self._nonces += 1

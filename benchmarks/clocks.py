@@ -29,11 +29,17 @@ def resident(pid: int) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
-def settle(pid: int, *, quiet: float = 0.1, deadline: float = 300.0) -> None:
+def settle(
+    pid: int, *, quiet: float = 0.1, share: float = 0.01, deadline: float = 300.0
+) -> None:
     """
     Wait until a process rests.
 
-    It does when in so many seconds it has used no more than a hundredth of them.
+    Args:
+        pid: The process.
+        quiet: For how many seconds it has to rest.
+        share: How much of a core it may use meanwhile.
+        deadline: How many seconds to wait at most.
 
     Raises:
         TimeoutError: It does not come to rest.
@@ -42,7 +48,7 @@ def settle(pid: int, *, quiet: float = 0.1, deadline: float = 300.0) -> None:
     while time.monotonic() < end:
         before = cpu(pid)
         time.sleep(quiet)
-        if cpu(pid) - before < quiet / 100:
+        if cpu(pid) - before < quiet * share:
             return
     raise TimeoutError(f"process {pid} is still busy after {deadline:g} s")
 

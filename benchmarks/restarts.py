@@ -12,6 +12,7 @@ from support import ControlPlane
 
 from benchmarks import worlds
 from benchmarks.clocks import Moment, settle
+from benchmarks.clocks import run as run_program
 from benchmarks.figures import Figure
 from benchmarks.program import started
 from benchmarks.stream import Stream
@@ -23,34 +24,42 @@ if TYPE_CHECKING:
     from benchmarks.effort import Effort
 
 
+_IMPORTS = """
+import penstock.cli, penstock.serve
+from xds import messages
+messages.message_class("envoy.service.discovery.v3.DeltaDiscoveryRequest")
+"""
+
+
 def run(effort: Effort) -> Iterator[Figure]:
     world = effort.nearest(worlds.L)
     with tempfile.TemporaryDirectory(prefix="penstock-") as name:
         base = Path(name)
         world.write(base / "config")
-        worlds.one_file(base / "tiny")
-        tiny = ControlPlane(base / "tiny", base / "tiny-log", state=base / "tiny-state")
-        full = ControlPlane(base / "config", base / "log", state=base / "state")
-        for each in (tiny, full):
-            _prepare(each)
-        pairs = [(_answered(tiny), _answered(full)) for _ in range(effort.starts)]
+        penstock = ControlPlane(base / "config", base / "log", state=base / "state")
+        _prepare(penstock)
+        pairs = [(_imported(), _answered(penstock)) for _ in range(effort.rounds_at(world))]
     imports, spans = zip(*pairs, strict=True)
-    size = sum(map(len, world.files().values())) / 1e6
-    for what, mark in (("spent", 0.5), ("at", None)):
-        kind = "CPU" if what == "spent" else "time"
+    for what, kind, mark in (("spent", "CPU", 0.5), ("at", "time", None)):
+        least = tuple(getattr(moment, what) for moment in imports)
         yield Figure(
             theme="Start",
-            name=f"warm start of {world.name} ({size:.0f} MB of YAML) until an Envoy's first answer,"
-            f" {kind} beyond that of an empty one",
+            name=f"warm start of {world.name} until an Envoy's first answer, {kind} beyond imports",
             unit="s",
             values=tuple(
-                getattr(span, what) - getattr(least, what)
-                for span, least in zip(spans, imports, strict=True)
+                getattr(span, what) - each for span, each in zip(spans, least, strict=True)
             ),
-            yardstick=f"an empty one's, {kind}",
-            against=tuple(getattr(least, what) for least in imports),
+            yardstick="the imports",
+            against=least,
             mark=mark if world is worlds.L else None,
         )
+
+
+def _imported() -> Moment:
+    """Import the program, and what it needs to understand a request, and return when it ended."""
+    began = time.perf_counter()
+    spent = run_program("-c", _IMPORTS)
+    return Moment(at=time.perf_counter() - began, spent=spent)
 
 
 def _prepare(penstock: ControlPlane) -> None:

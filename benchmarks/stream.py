@@ -99,6 +99,12 @@ class Stream:
         """
         return self._responses.get(timeout=seconds)
 
+    def poll(self, seconds: float) -> Received | None:
+        """Return the next response if there is one in time."""
+        with suppress(queue.Empty):
+            return self._responses.get(timeout=seconds)
+        return None
+
     def accept(self, received: Received, *names: str) -> Any:
         """Send the acknowledgement of a response, and return the response as a message."""
         response: Any = messages.parse(
