@@ -13,11 +13,14 @@ import time
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import figures
 from benchmarks.effort import SHORT, Effort
-from benchmarks.figures import Figure
 from benchmarks.worlds import ALL as WORLDS
+
+if TYPE_CHECKING:
+    from benchmarks.figures import Figure
 
 ALL = (
     "messages",

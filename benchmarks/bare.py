@@ -1,4 +1,4 @@
-"""A management server for one Envoy that only sends bytes it was given, and waits for the answer."""
+"""A server for one Envoy that only sends bytes it was given, and waits for the answer."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support import ControlPlane, RealEnvoy, fetch, free_port, save, wait_until
+from support import ControlPlane, RealEnvoy, fetch, free_port, save
 
 from benchmarks import worlds
 from benchmarks.bare import BareServer, on_port

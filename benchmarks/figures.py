@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_NOT_OURS = "–"
+_NO_MARK = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +46,14 @@ class Figure:
     def verdict(self) -> str:
         """Tell whether the mark is reached, and how far it is exceeded."""
         if self.mark is None:
-            return _NOT_OURS
+            return _NO_MARK
         found = self.value if self.marked == "value" else self.ratio
         return "met" if found <= self.mark else f"short, {found / self.mark:.2g} times the mark"
 
     @property
     def goal(self) -> str:
         if self.mark is None:
-            return _NOT_OURS
+            return _NO_MARK
         return f"{self.mark:g} {self.unit}" if self.marked == "value" else f"{self.mark:g} x"
 
     def cells(self) -> tuple[str, ...]:
@@ -106,10 +107,7 @@ def growth(figures: Iterable[Figure]) -> list[tuple[str, ...]]:
             continue
         values = ", ".join(f"{_number(it.value)} {it.unit}" for _, it in found)
         sizes = " to ".join(f"{routes:,}" for routes, _ in found)
-        exponents = ", ".join(
-            f"{_exponent(small, large):.2f}"
-            for small, large in zip(found, found[1:], strict=False)
-        )
+        exponents = ", ".join(f"{_exponent(small, large):.2f}" for small, large in pairwise(found))
         rows.append((kind, sizes, values, exponents))
     return rows
 

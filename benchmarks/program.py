@@ -176,5 +176,3 @@ def _change(
         (first.at - before.at - debounce) * 1000,
         parse * 1000,
     )
-
-
