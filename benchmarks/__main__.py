@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
+import sys
 import time
 from dataclasses import replace
 from importlib import import_module
@@ -42,6 +44,7 @@ def main(arguments=None):
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(ALL))
     parser.add_argument("--short", action="store_true", help="small worlds, and few rounds")
     parser.add_argument("--worlds", help="only these sizes, such as S,M")
+    parser.add_argument("--rounds", type=int, help="at most so many of anything")
     parser.add_argument("--markdown", action="store_true", help="print tables for a document")
     chosen = parser.parse_args(arguments)
     for name in chosen.names:
@@ -51,6 +54,14 @@ def main(arguments=None):
     if chosen.worlds:
         sizes = tuple(WORLDS[name] for name in chosen.worlds.split(","))
         effort = replace(effort, worlds=sizes)
+    if chosen.rounds:
+        effort = replace(
+            effort,
+            rounds=min(effort.rounds, chosen.rounds),
+            starts=min(effort.starts, chosen.rounds),
+        )
+    # Who is ended while it measures ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     found = measure(chosen.names or ALL, effort)
     print(document(found) if chosen.markdown else report(found))
 

@@ -53,7 +53,7 @@ class BareServer(grpc.GenericRpcHandler):
             return None
         return grpc.stream_stream_rpc_method_handler(self._talk)
 
-    def push(self, type_url: str, resource: bytes, seconds: float = 120.0) -> float:
+    def push(self, type_url: str, resource: bytes, seconds: float = 600.0) -> float:
         """
         Send one resource, and return the seconds until its acknowledgement is there.
 

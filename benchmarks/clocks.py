@@ -29,7 +29,7 @@ def resident(pid: int) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
-def settle(pid: int, *, quiet: float = 0.1, share: float = 0.01, deadline: float = 300.0) -> None:
+def settle(pid: int, *, quiet: float = 0.1, share: float = 0.01, deadline: float = 600.0) -> None:
     """
     Wait until a process rests.
 

@@ -146,7 +146,10 @@ def proxy(count: int) -> ir.Proxy:
         clusters=clusters,
         load_assignments=tuple(
             ir.LoadAssignment(
-                cluster=each.name, endpoints=(ir.Endpoint(address="10.0.0.1", port=8080),)
+                cluster=each.name,
+                endpoints=tuple(
+                    ir.Endpoint(address="10.0.0.1", port=port) for port in range(8080, 8084)
+                ),
             )
             for each in clusters
         ),
@@ -187,7 +190,10 @@ def _fill(cache: SnapshotCache, count: int) -> int:
     resources = [
         resource
         for number in range(count)
-        for resource in (cluster(name(number)), endpoints(name(number), 8080))
+        for resource in (
+            cluster(name(number), lb_subset_config={"subset_selectors": [{"keys": ["version"]}]}),
+            endpoints(name(number), 8080, 8081, 8082, 8083),
+        )
     ]
     cache.set("p", Snapshot.of(resources))
     return sum(len(resource.body) for resource in resources)

@@ -65,7 +65,7 @@ def answers(port: int, answer: str) -> bool:
     return fetch(port, worlds.probe_path(PROBED), host).body == answer
 
 
-def until_answered(port: int, answer: str, seconds: float = 120.0) -> float:
+def until_answered(port: int, answer: str, seconds: float = 600.0) -> float:
     """Wait for a new answer, and return when it came."""
     end = time.monotonic() + seconds
     while not answers(port, answer):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PACKAGE = "envoy.service.discovery.v3"
+_PATIENCE = 600.0
+"""Seconds. A large world on a busy machine takes its time, and that is what is measured."""
 _FRAMES = 64
 """Bytes. What HTTP/2 says without data (pings, windows, settings) is shorter, a response longer."""
 
@@ -90,7 +92,7 @@ class Stream:
         key = "resource_names_subscribe" if self._prefix else "resource_names"
         self.send(type_url, **{key: names})
 
-    def receive(self, seconds: float = 120.0) -> Received:
+    def receive(self, seconds: float = _PATIENCE) -> Received:
         """
         Return the next response.
 
@@ -174,7 +176,7 @@ class Relay:
         """Note the next word of the server."""
         self._waiting.set()
 
-    def first(self, seconds: float = 120.0) -> Moment:
+    def first(self, seconds: float = _PATIENCE) -> Moment:
         """
         Wait for what was noted.
 
