@@ -47,8 +47,10 @@ class Figure:
         """Tell whether the mark is reached, and how far it is exceeded."""
         if self.mark is None:
             return _NO_MARK
-        found = self.value if self.marked == "value" else self.ratio
-        return "met" if found <= self.mark else f"short, {found / self.mark:.2g} times the mark"
+        share = (self.value if self.marked == "value" else self.ratio) / self.mark
+        if share <= 1:
+            return "met"
+        return f"short by {share - 1:.0%}" if share < 2 else f"short, {_number(share)} times"
 
     @property
     def goal(self) -> str:

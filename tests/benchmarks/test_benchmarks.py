@@ -64,9 +64,10 @@ def test_worlds_can_be_probed():
     [
         (None, "value", "-"),
         (20.0, "value", "met"),
-        (10.0, "value", "short, 2 times the mark"),
+        (10.0, "value", "short, 2.00 times"),
+        (16.0, "value", "short by 25%"),
         (4.0, "ratio", "met"),
-        (1.6, "ratio", "short, 2.5 times the mark"),
+        (1.6, "ratio", "short, 2.50 times"),
     ],
 )
 def test_a_mark_is_for_the_median(mark, marked, verdict):
