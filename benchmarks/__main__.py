@@ -1,7 +1,7 @@
 """
 Run all benchmarks: `python -m benchmarks`, or some: `python -m benchmarks messages program`.
 
-Each figure is printed when it is known, and all of them in tables at the end.
+Each figure goes to standard error when it is known, and all of them in tables to standard output.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ def measure(names, effort) -> list[Figure]:
     for name in names:
         began = time.monotonic()
         for figure in import_module(f"benchmarks.{name}").run(effort):
-            print("  ".join(figure.cells()), flush=True)
+            print("  ".join(figure.cells()), file=sys.stderr, flush=True)
             found.append(figure)
-        print(f"[{name}: {time.monotonic() - began:.0f} s]\n", flush=True)
+        print(f"[{name}: {time.monotonic() - began:.0f} s]\n", file=sys.stderr, flush=True)
     return found
 
 
