@@ -47,7 +47,7 @@ crash: $(READY) ## kill the control plane many times, and see that nothing is lo
 load: $(READY) ## measure the server with a thousand streams, some of them stuck
 	@PYTHONPATH=.:tests $(BIN)/python tests/load/load.py $(ARGS)
 
-bench: $(READY) ## measure; every figure is a ratio inside one run
+bench: $(READY) ## measure over what cannot be avoided; ARGS=--short takes two minutes
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: ## pin the newest allowed versions of all dependencies

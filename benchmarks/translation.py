@@ -1,143 +1,94 @@
 """
-Measure a translation stage by stage, over PyYAML's own parse of the same texts.
+A translation stage by stage, in this process, over PyYAML's C parse of the same texts.
 
-The world has many teams, each with tables of header routes and weighted routes to the subsets of
-its upstream. Besides the first translation it measures the next one, after an edit of one table.
+Besides the first translation it measures the next one, after an edit of one table.
 """
 
-import time
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import yaml
 
+from benchmarks import worlds
+from benchmarks.clocks import spent
+from benchmarks.figures import Figure
 from translator.emit import emit
 from translator.emit.proxyless import emit_proxyless, proxyless
 from translator.pipeline import Inputs, translate
-from xds.types import LISTENER
 
-WORLDS = (100, 1_000)
-"""How many tables there are."""
-ROUTES_PER_TABLE = 10
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
-SERVICE = """\
-apiVersion: gateway.solo.io/v1
-kind: VirtualService
-metadata: {name: app, namespace: gloo-system}
-spec:
-  virtualHost:
-    domains: ['*', app.test]
-    routes:
-"""
+    from benchmarks.effort import Effort
+    from benchmarks.worlds import World
+
+_EDITS = 3
+"""How many edits follow each other in a round."""
 
 
-def main():
-    for tables in WORLDS:
-        measure(tables)
+def run(effort: Effort) -> Iterator[Figure]:
+    _load()
+    for world in effort.worlds:
+        yield from _measure(world, effort)
 
 
-def measure(tables):
-    files = world(tables, ROUTES_PER_TABLE)
-    edited = files | {"team-0/routes.yaml": table(0, ROUTES_PER_TABLE, weight=33).encode()}
-    parsed = timed(lambda: [list(yaml.load_all(t, yaml.CSafeLoader)) for t in files.values()])[1]
-    first, whole = timed(lambda: translate(Inputs(files=files)))
-    snapshot, encoding = timed(lambda: emit(first.proxies[0]))
-    second, again = timed(lambda: translate(Inputs(files=edited), first))
-    _, encoding_again = timed(lambda: emit(second.proxies[0], (first.proxies[0], snapshot)))
-    (calls, grpc), encoding_grpc = timed(lambda: encode_for_grpc(first.proxies[0]))
-    _, grpc_again = timed(lambda: encode_for_grpc(second.proxies[0], (calls, grpc)))
-    assert grpc.resources(LISTENER)
-    assert first.diagnostics == second.diagnostics == ()
-
-    print(f"{tables:,} tables with {tables * ROUTES_PER_TABLE:,} routes")
-    print(f"{'':34}{'':>10}{'over YAML':>12}")
-    for name, seconds in {
-        "PyYAML's C parse": parsed,
-        "translate": whole,
-        "emit": encoding,
-        "translate after an edit": again,
-        "emit after an edit": encoding_again,
-        "emit for gRPC": encoding_grpc,
-        "emit for gRPC after an edit": grpc_again,
-    }.items():
-        print(f"{name:34}{seconds * 1000:7.1f} ms{seconds / parsed:12.2f}")
+def _load() -> None:
+    """Let everything be loaded that is loaded when it is first needed."""
+    (proxy,) = translate(Inputs(files=worlds.S.files()), None).proxies
+    emit(proxy)
+    _for_grpc(proxy, None)
 
 
-def encode_for_grpc(proxy, previous=None):
+def _measure(world: World, effort: Effort) -> Iterator[Figure]:
+    files = world.files()
+    times: dict[str, list[float]] = {}
+    parses: list[float] = []
+    for _ in range(effort.starts_at(world)):
+        parses.append(spent(lambda: _parse(files))[1])
+        for stage, seconds in _round(world, files):
+            times.setdefault(stage, []).append(seconds)
+    for stage, seconds in times.items():
+        yield Figure(
+            theme="Translation",
+            name=f"{world.name}: {stage}",
+            unit="ms",
+            values=tuple(each * 1000 for each in seconds),
+            yardstick="PyYAML's C parse of all files",
+            against=tuple(each * 1000 for each in parses),
+            growth=(stage, world.routes),
+        )
+
+
+def _parse(files: Mapping[str, bytes]) -> None:
+    for text in files.values():
+        for _ in yaml.load_all(text, yaml.CSafeLoader):
+            pass
+
+
+def _round(world: World, files: Mapping[str, bytes]) -> Iterator[tuple[str, float]]:
+    """Yield each stage with the CPU seconds that it took."""
+    translation, took = spent(lambda: translate(Inputs(files=files), None))
+    assert translation.diagnostics == ()
+    yield "translate", took
+    snapshot, took = spent(lambda: emit(translation.proxies[0]))
+    yield "encode", took
+    calls, took = spent(lambda: _for_grpc(translation.proxies[0], None))
+    yield "encode for gRPC clients", took
+    for number in range(_EDITS):
+        table = (number * 137 + 7) % world.tables
+        text = worlds.table(table, weight=1 + number).encode()
+        files = {**files, worlds.table_origin(table): text}
+        before = translation.proxies[0]
+        translation, took = spent(lambda: translate(Inputs(files=files), translation))  # noqa: B023
+        yield "translate after an edit", took
+        (proxy,) = translation.proxies
+        snapshot, took = spent(lambda: emit(proxy, (before, snapshot)))  # noqa: B023
+        yield "encode after an edit", took
+        calls, took = spent(lambda: _for_grpc(proxy, calls))  # noqa: B023
+        yield "encode for gRPC clients after an edit", took
+
+
+def _for_grpc(proxy, previous):
     calls = proxyless(proxy)
     return calls, emit_proxyless(calls, previous)
-
-
-def timed(work):
-    """Return the result and the shortest of three times, in seconds of this process."""
-    times = []
-    for _ in range(3):
-        began = time.process_time()
-        result = work()
-        times.append(time.process_time() - began)
-    return result, min(times)
-
-
-def world(tables, routes):
-    """Write the files of many teams."""
-    service = SERVICE + "".join(
-        f"      - matchers: [{{prefix: /team-{team}}}]\n"
-        f"        delegateAction: {{ref: {{name: routes, namespace: team-{team}}}}}\n"
-        for team in range(tables)
-    )
-    files = {"app.yaml": service}
-    for team in range(tables):
-        files[f"team-{team}/routes.yaml"] = table(team, routes)
-        files[f"team-{team}/upstream.yaml"] = upstream(team)
-    return {origin: text.encode() for origin, text in files.items()}
-
-
-def table(team, routes, weight=50):
-    """Write a team's routes, half of them by header and half of them by weight."""
-    text = """\
-apiVersion: gateway.solo.io/v1
-kind: RouteTable
-metadata: {name: routes}
-spec:
-  routes:
-"""
-    for number in range(routes // 2):
-        path = f"/team-{team}/service-{number}"
-        text += f"""\
-    - matchers:
-        - prefix: {path}
-          headers: [{{name: stage, value: canary}}]
-      routeAction:
-        single:
-          upstream: {{name: backend}}
-          subset: {{values: {{version: v2}}}}
-    - matchers: [{{prefix: {path}}}]
-      routeAction:
-        multi:
-          destinations:
-            - weight: {100 - weight}
-              destination:
-                upstream: {{name: backend}}
-                subset: {{values: {{version: v1}}}}
-            - weight: {weight}
-              destination:
-                upstream: {{name: backend}}
-                subset: {{values: {{version: v2}}}}
-"""
-    return text
-
-
-def upstream(team):
-    return f"""\
-apiVersion: gloo.solo.io/v1
-kind: Upstream
-metadata: {{name: backend}}
-spec:
-  static:
-    hosts:
-      - {{addr: 10.{team // 250}.{team % 250}.1, port: 80, metadata: {{envoy.lb: {{version: v1}}}}}}
-      - {{addr: 10.{team // 250}.{team % 250}.2, port: 80, metadata: {{envoy.lb: {{version: v2}}}}}}
-    subsetSpec: {{selectors: [{{keys: [version]}}]}}
-"""
-
-
-if __name__ == "__main__":
-    main()

@@ -66,8 +66,45 @@ L = World(name="L", tables=10_000)
 ALL = {world.name: world for world in (S, M, L)}
 
 
+def one_file(folder: Path) -> Path:
+    """Write the smallest world that there is, and return its file."""
+    path = folder / "ops" / "app.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("""\
+apiVersion: gateway.solo.io/v1
+kind: VirtualService
+metadata: {name: app}
+spec:
+  virtualHost:
+    domains: ['*']
+    routes:
+    - matchers: [{prefix: /}]
+      routeAction: {single: {upstream: {name: app}}}
+---
+apiVersion: gloo.solo.io/v1
+kind: Upstream
+metadata: {name: app}
+spec:
+  static: {hosts: [{addr: 127.0.0.1, port: 80}]}
+""")
+    return path
+
+
 def team(table_number):
     return f"team-{table_number // TABLES_PER_TEAM}"
+
+
+def gateway(port):
+    """Write a gateway that takes requests on loopback."""
+    return f"""\
+apiVersion: gateway.solo.io/v1
+kind: Gateway
+metadata: {{name: gateway-proxy, namespace: gloo-system}}
+spec:
+  bindAddress: 127.0.0.1
+  bindPort: {port}
+  httpGateway: {{}}
+"""
 
 
 def by_label(domain_number):
@@ -129,8 +166,20 @@ spec:
     )
 
 
-def table(number, weight=50):
-    """Write a team's table: half of its routes by header and half of them by weight."""
+def probe_path(table_number):
+    """Return the path of the route that answers by itself, if the table has one."""
+    return f"/table-{table_number}/probe"
+
+
+def table(number, weight=50, probe=""):
+    """
+    Write a team's table: half of its routes by header and half of them by weight.
+
+    Args:
+        number: Its number.
+        weight: The share of the second version, of 100.
+        probe: What one more route answers, without any backend; no such route if empty.
+    """
     text = f"""\
 apiVersion: gateway.solo.io/v1
 kind: RouteTable
@@ -139,6 +188,14 @@ metadata:
   labels: {{domain: domain-{number // TABLES_PER_DOMAIN}}}
 spec:
   routes:
+"""
+    if probe:
+        text += f"""\
+    - matchers:
+        - exact: {probe_path(number)}
+      directResponseAction:
+        status: 200
+        body: {probe}
 """
     backend = f"app-{number // TABLES_PER_UPSTREAM}"
     for route in range(0, ROUTES_PER_TABLE, 2):

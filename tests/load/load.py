@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 
 import grpc
-from served_load import NAMES, allow_files, serving
+from served_load import NAMES, allow_files, serve, serving
 
 from xds import messages
 from xds.limits import Limits
@@ -99,9 +99,9 @@ async def complete(clients, seconds):
         await asyncio.gather(*(each.until(lambda it: it.got == NAMES.keys()) for each in clients))
 
 
-async def idle(streams):
-    """Return the kB that a stream costs when nothing happens."""
-    with serving(1_000) as server:
+async def idle(streams, by=serve):
+    """Return the kB that a stream costs a server when nothing happens."""
+    with serving(1_000, by=by) as server:
         warm = await connect(server.port, 50)
         await complete(warm, 60)
         before = server.ask("rss")

@@ -50,8 +50,9 @@ def memory(name):
 class Server:
     """The server as seen from the process that started it."""
 
-    def __init__(self, pipe):
+    def __init__(self, pipe, pid):
         self._pipe = pipe
+        self.pid = pid
         self.port = pipe.recv()
 
     def ask(self, *command):
@@ -59,15 +60,72 @@ class Server:
         return self._pipe.recv()
 
 
+async def serve(pipe, size, limits):
+    """Serve a snapshot of some size, and whatever is published."""
+    allow_files()
+    cache = SnapshotCache()
+    cache.set("p", snapshot(0, size))
+    cache.mark_synced()
+    server = AdsServer(cache, proxy_of=lambda _: "p", identifier="load", limits=limits)
+    pipe.send(await server.start("127.0.0.1:0"))
+
+    def answer(*command):
+        match command:
+            case ("publish", number):
+                cache.set("p", snapshot(number, size))
+                return None
+            case ("streams",):
+                streams = server.streams()
+                return len(streams), sum(bool(each.writing_since) for each in streams)
+
+    await obey(pipe, answer)
+    await server.drain(0)
+    pipe.send(None)
+
+
+async def obey(pipe, answer):
+    """
+    Answer what comes by the pipe, until it says to stop.
+
+    Args:
+        pipe: Where commands come from.
+        answer: Returns the answer to a command that not every server understands.
+    """
+    ended = asyncio.Event()
+
+    def read():
+        match pipe.recv():
+            case ("rss",):
+                gc.collect()
+                pipe.send(memory("VmRSS"))
+            case ("peak",):
+                pipe.send(memory("VmHWM"))
+            case ("stop",):
+                ended.set()
+            case command:
+                pipe.send(answer(*command))
+
+    asyncio.get_running_loop().add_reader(pipe.fileno(), read)
+    await ended.wait()
+
+
 @contextmanager
-def serving(size, limits=None):
-    """Run a server in a process of its own, for as long as the context lasts."""
+def serving(size, limits=None, by=serve):
+    """
+    Run a server in a process of its own, for as long as the context lasts.
+
+    Args:
+        size: How large what it serves is.
+        limits: What its clients may cost.
+        by: A coroutine function of the pipe and the other two, at the top of its module. It sends
+            the port, obeys, and sends something at its end.
+    """
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_run, args=(theirs, size, limits or Limits()), daemon=True)
+    process = spawn.Process(target=_run, args=(by, theirs, size, limits or Limits()), daemon=True)
     process.start()
     try:
-        server = Server(ours)
+        server = Server(ours, process.pid)
         yield server
         server.ask("stop")
     finally:
@@ -75,36 +133,5 @@ def serving(size, limits=None):
         process.kill()
 
 
-def _run(pipe, size, limits):
-    asyncio.run(_serve(pipe, size, limits))
-
-
-async def _serve(pipe, size, limits):
-    allow_files()
-    cache = SnapshotCache()
-    cache.set("p", snapshot(0, size))
-    cache.mark_synced()
-    server = AdsServer(cache, proxy_of=lambda _: "p", identifier="load", limits=limits)
-    pipe.send(await server.start("127.0.0.1:0"))
-    ended = asyncio.Event()
-
-    def obey():
-        match pipe.recv():
-            case ("publish", number):
-                cache.set("p", snapshot(number, size))
-                pipe.send(None)
-            case ("rss",):
-                gc.collect()
-                pipe.send(memory("VmRSS"))
-            case ("peak",):
-                pipe.send(memory("VmHWM"))
-            case ("streams",):
-                streams = server.streams()
-                pipe.send((len(streams), sum(bool(each.writing_since) for each in streams)))
-            case ("stop",):
-                ended.set()
-
-    asyncio.get_running_loop().add_reader(pipe.fileno(), obey)
-    await ended.wait()
-    await server.drain(0)
-    pipe.send(None)
+def _run(by, *arguments):
+    asyncio.run(by(*arguments))
