@@ -289,7 +289,7 @@ def test_a_change_of_a_file_is_no_reason_to_look_at_all(folder, monkeypatch, cha
 def test_a_large_burst_is_a_reason_to_look_at_all(folder, monkeypatch):
     """Of very many changes the system may have dropped some, so everything is looked at."""
     looks = count_full_looks(monkeypatch)
-    monkeypatch.setattr("penstock.sources.lookout._MANY", 50)
+    monkeypatch.setattr("penstock.sources.folder._MANY", 50)
 
     async def scenario(seen):
         looks.clear()
