@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from penstock.errors import SourceError
 from penstock.logs import WATCH_FAILED, get_logger
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from translator.pipeline import Inputs
 
 __all__ = ["FolderSource", "Pace"]
+
+_MANY: Final = 500
+"""Paths, after which everything is looked at. When the system drops events because nobody took
+them in time, watchfiles does not tell; but that takes a storm of many thousands."""
 
 _log = get_logger()
 
@@ -157,10 +161,10 @@ class FolderSource:
             await asyncio.sleep(QUIET)
 
     def _look_again(self, paths: Iterable[str] | None = None) -> None:
-        if paths is None or self._paths is None:
-            self._paths = None
-        else:
+        if paths is not None and self._paths is not None:
             self._paths.update(paths)
+        if paths is None or len(self._paths or ()) > _MANY:
+            self._paths = None
         if not self._wake.is_set():
             self._noticed = time.monotonic()
             self._wake.set()

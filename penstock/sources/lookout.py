@@ -18,8 +18,6 @@ __all__ = ["Lookout"]
 
 _QUIET_MS: Final = 50
 _LONGEST_MS: Final = 500
-_MANY: Final = 1_000
-"""So many changes take about as long to look at one by one as everything does."""
 
 
 class Lookout:
@@ -30,9 +28,6 @@ class Lookout:
     files that it links to. So paths are where to begin to look, and it is the reader's to tell
     whether that is enough; None stands for everything. A burst is one event: a watch waits for
     50 ms of silence, but never longer than 500 ms.
-
-    When the system drops events because nobody took them in time, watchfiles keeps that to itself.
-    It takes a storm of thousands, so a burst of many is everything as well.
     """
 
     def __init__(
@@ -111,8 +106,6 @@ class Lookout:
             async for changes in watch:
                 if only is not None:
                     self.stale = True
-                    self._changed(None)
-                elif len(changes) > _MANY:
                     self._changed(None)
                 else:
                     self._changed({path.rstrip("/") for _, path in changes})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import time
 from contextlib import aclosing, asynccontextmanager
@@ -286,10 +287,33 @@ def test_a_change_of_a_file_is_no_reason_to_look_at_all(folder, monkeypatch, cha
 
 
 @pytest.mark.slow
+def test_a_source_begins_with_two_looks(folder, monkeypatch):
+    """After the first look it watches, looks once more for what happened meanwhile, and waits."""
+    looks = count_full_looks(monkeypatch)
+
+    async def main():
+        source = FolderSource(folder, pace=CALM)
+        os.utime(folder / "routes.yaml", (0, 0))  # a young file would be read once more
+        await source.first()
+        (folder / "routes.yaml").write_text("v2")
+        os.utime(folder / "routes.yaml", (0, 0))
+        async with aclosing(source.events()) as events, asyncio.timeout(PROMPT):
+            assert b"v2" == (await anext(events)).inputs.files["routes.yaml"]
+
+            (folder / "other.yaml").write_text("new")
+
+            assert "other.yaml" in (await anext(events)).inputs.files
+
+    asyncio.run(main())
+
+    assert 2 == len(looks)
+
+
+@pytest.mark.slow
 def test_a_large_burst_is_a_reason_to_look_at_all(folder, monkeypatch):
     """Of very many changes the system may have dropped some, so everything is looked at."""
     looks = count_full_looks(monkeypatch)
-    monkeypatch.setattr("penstock.sources.lookout._MANY", 50)
+    monkeypatch.setattr("penstock.sources.folder._MANY", 50)
 
     async def scenario(seen):
         looks.clear()
