@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,12 +17,14 @@ from xds.sotw import SotwRequest
 from xds.wire import field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from xds.exchange import Response
     from xds.snapshot import Resource
 
 _PACKAGE: Final = "envoy.service.discovery.v3"
+_SOTW_HEADER: Final[Callable[[Resource], bytes]] = attrgetter("sotw_header")
+_DELTA_HEADER: Final[Callable[[Resource], bytes]] = attrgetter("delta_header")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,7 @@ def encode_sotw(response: Response, plane: bytes) -> bytes:
     return b"".join(
         (
             field(1, response.version.encode()),
-            *_sotw_parts(response.resources),
+            *_with_bodies(map(_SOTW_HEADER, response.resources), response.resources),
             field(4, response.type_url.encode()),
             field(5, response.nonce.encode()),
             field(6, plane),
@@ -104,7 +107,7 @@ def encode_delta(response: Response, plane: bytes) -> bytes:
     return b"".join(
         (
             field(1, response.version.encode()),
-            *_delta_parts(response.resources),
+            *_with_bodies(map(_DELTA_HEADER, response.resources), response.resources),
             field(4, response.type_url.encode()),
             field(5, response.nonce.encode()),
             *(field(6, name.encode()) for name in response.removed),
@@ -113,21 +116,16 @@ def encode_delta(response: Response, plane: bytes) -> bytes:
     )
 
 
-def _sotw_parts(resources: Iterable[Resource]) -> list[bytes]:
-    """Return the `resources` fields of a DiscoveryResponse, to be joined."""
+def _with_bodies(headers: Iterable[bytes], resources: Iterable[Resource]) -> list[bytes]:
+    """Return the `resources` fields of a response, to be joined."""
     parts: list[bytes] = []
-    for resource in resources:
-        parts.append(resource.sotw_header)
-        parts += resource.chunks
-    return parts
-
-
-def _delta_parts(resources: Iterable[Resource]) -> list[bytes]:
-    """Return the `resources` fields of a DeltaDiscoveryResponse, to be joined."""
-    parts: list[bytes] = []
-    for resource in resources:
-        parts.append(resource.delta_header)
-        parts += resource.chunks
+    for header, resource in zip(headers, resources, strict=True):
+        parts.append(header)
+        # There may be ten thousand that are whole, or one in ten thousand chunks.
+        if isinstance(resource.pieces, bytes):
+            parts.append(resource.pieces)
+        else:
+            parts.extend(resource.chunks)
     return parts
 
 

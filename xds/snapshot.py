@@ -8,6 +8,7 @@ to it, and the next snapshot costs what changed.
 
 from __future__ import annotations
 
+import operator
 import weakref
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -228,11 +229,9 @@ class Snapshot:
         return combined_version(type_url, ()) if kind is None else kind.version
 
     def version_of(self, type_url: str, resources: Collection[Resource]) -> str:
-        """Return the version of some resources of a type, which may be the whole of it."""
+        """Return the version of some resources of a type, sorted; it may be the whole of it."""
         there = self.resources(type_url)
-        if len(resources) == len(there) and all(
-            there.get(resource.name) is resource for resource in resources
-        ):
+        if len(resources) == len(there) and all(map(operator.is_, resources, there.values())):
             return self.version(type_url)
         return combined_version(type_url, resources)
 

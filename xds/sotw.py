@@ -125,14 +125,12 @@ class SotwStream(Stream[SotwRequest]):
         if type_url in COLLECTIONS:
             delivery.acked = {}
             older = ()
-        accepted = [accept(delivery, each) for each in (*older, sent)]
+        acked: dict[str, str] = {}
+        for each in (*older, sent):
+            acked |= accept(delivery, each)
         if type_url in COLLECTIONS:
             delivery.forget_removed()
-        return Receipt(
-            kind=RequestKind.ACK,
-            type_url=type_url,
-            acked={name: version for each in accepted for name, version in each.items()},
-        )
+        return Receipt(kind=RequestKind.ACK, type_url=type_url, acked=acked)
 
     def _subscribe(self, delivery: Delivery, names: Iterable[str], now: float) -> None:
         """Take the names, whatever else the request is (rules 25 to 35)."""

@@ -206,7 +206,10 @@ class Stream(ABC, Generic[R]):
                     yield sent.doubted_at + self._timing.doubt
 
     def _delivery(self, type_url: str) -> Delivery:
-        return self._deliveries.setdefault(type_url, Delivery(type_url=type_url))
+        delivery = self._deliveries.get(type_url)
+        if delivery is None:
+            delivery = self._deliveries[type_url] = Delivery(type_url=type_url)
+        return delivery
 
     def _in_order(self) -> Iterator[Delivery]:
         deliveries = self._deliveries
