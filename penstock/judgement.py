@@ -38,7 +38,7 @@ class Judgement:
 
     @property
     def proven(self) -> Mapping[str, Proven]:
-        """By proxy, the translator's memory of that past; to be asked by a worker."""
+        """By proxy, the translator's memory of that past."""
         known = {name: proof.proven for name, proof in self.proofs.items()}
         return {name: proven for name, proven in known.items() if proven is not None}
 

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from translator.policy import WHOLE_KINDS, Proven
+from translator.policy import Proven
 from xds.snapshot import Snapshot
 from xds.types import CLUSTER, LISTENER, ROUTE_CONFIGURATION
 from xds.verdicts import Content
@@ -31,7 +31,7 @@ _PROVEN: Final = 4
 """How many of the newest are remembered."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
     """Something that was served, with what the translator knew then."""
 
@@ -39,9 +39,7 @@ class Proof:
     memory: ProxyMemory | None = None
     """None if an earlier process saw it accepted, and its memory was not read yet."""
     resources: Mapping[ResourceRef, Good] = field(default_factory=dict)
-    """All that were good, of which one may be among tens of thousands."""
-    whole: bool = False
-    """Whether only those of `WHOLE_KINDS` are left of them."""
+    """All that were good."""
 
     @property
     def proxy(self) -> ir.Proxy | None:
@@ -50,18 +48,9 @@ class Proof:
 
     @property
     def proven(self) -> Proven | None:
-        """
-        What the translator needs to know of it.
-
-        To be asked by a worker: the resources are gone through when it is asked first.
-        """
+        """What the translator needs to know of it."""
         if self.memory is None:
             return None
-        if not self.whole:
-            self.resources = {
-                ref: good for ref, good in self.resources.items() if ref.kind in WHOLE_KINDS
-            }
-            self.whole = True
         return Proven(proxy=self.memory, resources=self.resources)
 
 
@@ -128,7 +117,6 @@ class Proofs:
                 snapshot=self._proven[-1].snapshot,
                 memory=proven.proxy,
                 resources=proven.resources,
-                whole=True,
             )
 
     def accept(self, contents: Collection[Content]) -> bool:

@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-from itertools import compress, count, islice
+from itertools import compress, count
 from operator import is_not
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from translator import reuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = ["changes", "in_common"]
 
-K = TypeVar("K")
+K = TypeVar("K", bound=Any)
 V = TypeVar("V")
 
 
 def changes(before: Mapping[K, V], now: Mapping[K, V]) -> tuple[Mapping[K, V], tuple[K, ...]]:
     """
-    Return what is new or another value than before, and the keys of what is gone.
+    Return what is new or another value than before, and the keys of what is gone, both sorted.
 
-    What is the same object is not looked into, and not even its key is hashed if both mappings
-    are in the same order: of 45,000 resources it takes two milliseconds to find the one that is
-    another, twenty times less than to look all of them up.
+    What is the same object is not looked into; what is another one may be equal all the same.
     """
-    if before is now:
-        return {}, ()
-    if len(before) == len(now) and (not any(map(is_not, before, now)) or list(before) == list(now)):
-        found = compress(now, map(is_not, before.values(), now.values()))
-        return {key: now[key] for key in found if before[key] != now[key]}, ()
-    keys, others = list(before), list(now)
-    values, other_values = list(before.values()), list(now.values())
-    most = min(len(keys), len(others))
-    ahead = min(in_common(keys, others), in_common(values, other_values), most)
-    behind = min(
-        in_common(reversed(keys), reversed(others)),
-        in_common(reversed(values), reversed(other_values)),
-        most - ahead,
-    )
-    old = dict(islice(before.items(), ahead, len(before) - behind))
-    new = dict(islice(now.items(), ahead, len(now) - behind))
-    changed = {key: value for key, value in new.items() if key not in old or old[key] != value}
-    return changed, tuple(key for key in old if key not in new)
+    keys = sorted(reuse.changes(now, before))
+    changed = {
+        key: now[key]
+        for key in keys
+        if key in now and (key not in before or before[key] != now[key])
+    }
+    return changed, tuple(key for key in keys if key not in now)
 
 
 def in_common(some: Iterable[object], others: Iterable[object]) -> int:

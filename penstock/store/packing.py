@@ -15,6 +15,7 @@ from penstock.store.recent import Recent
 from penstock.store.records import Divided, encode_divided, encode_resource
 from penstock.store.testimony import Said, encode_said, name_of
 from penstock.store.texts import Text, Texts, encode_texts
+from translator.policy import WHOLE_KINDS
 from xds.types import ROUTE_CONFIGURATION
 
 if TYPE_CHECKING:
@@ -163,9 +164,11 @@ class CheckpointPacker:
         )
 
     def _pack_proven(self, name: str, past: Proven, texts: Texts) -> ProvenObjects:
-        others, absent = changes(texts.whole, past.resources)
+        changed, gone = changes(texts.resources, past.resources)
+        others = {ref: good for ref, good in changed.items() if ref.kind in WHOLE_KINDS}
+        absent = [ref for ref in gone if ref.kind in WHOLE_KINDS]
         return ProvenObjects(
             memory=self._pack_proxy((name, "proven"), past.proxy),
             texts=self._texts.pack(name, Texts.of(others).by_origin, self._objects),
-            absent=tuple(sorted((ref.kind, ref.namespace, ref.name) for ref in absent)),
+            absent=tuple((ref.kind, ref.namespace, ref.name) for ref in absent),
         )

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from penstock.store.comparing import changes
-from translator.policy import WHOLE_KINDS, Good
+from translator.policy import Good
 from translator.report import ResourceRef
+from translator.reuse import updated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,8 +33,6 @@ class Texts:
     """All texts that some resources were read from."""
 
     resources: Mapping[ResourceRef, Good]
-    whole: Mapping[ResourceRef, Good]
-    """Those of `WHOLE_KINDS`."""
     by_origin: Mapping[str, tuple[Text, ...]]
     """Sorted; several if resources of one place were good at different times."""
 
@@ -47,15 +46,13 @@ class Texts:
             before: The texts of other resources; only what differs is looked at.
         """
         if before is None:
-            before = cls({}, {}, {})
+            before = cls({}, {})
         changed, gone = changes(before.resources, resources)
-        # Both keep their order, so that it is quickly seen what is another in them.
-        by_origin, whole = dict(before.by_origin), dict(before.whole)
         places: dict[str, dict[bytes, set[ResourceRef]]] = {}
 
         def refs_in(good: Good) -> set[ResourceRef]:
             if good.origin not in places:
-                known = by_origin.get(good.origin, ())
+                known = before.by_origin.get(good.origin, ())
                 places[good.origin] = {text: set(refs) for text, refs in known}
             return places[good.origin].setdefault(good.text, set())
 
@@ -63,16 +60,14 @@ class Texts:
             refs_in(before.resources[ref]).discard(ref)
         for ref, good in changed.items():
             refs_in(good).add(ref)
-        for ref in gone:
-            whole.pop(ref, None)
-        whole |= {ref: good for ref, good in changed.items() if ref.kind in WHOLE_KINDS}
-        for origin, texts in places.items():
-            found = sorted(Text(text, tuple(sorted(refs))) for text, refs in texts.items() if refs)
-            if found:
-                by_origin[origin] = tuple(found)
-            else:
-                by_origin.pop(origin, None)
-        return cls(resources, whole, by_origin)
+        found = {
+            origin: tuple(
+                sorted(Text(text, tuple(sorted(refs))) for text, refs in texts.items() if refs)
+            )
+            for origin, texts in places.items()
+        }
+        by_origin = {origin: texts or None for origin, texts in found.items()}
+        return cls(resources, updated(before.by_origin, by_origin, ordered=False))
 
 
 def encode_texts(texts: tuple[Text, ...]) -> Entry:

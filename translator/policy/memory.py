@@ -46,7 +46,7 @@ class Proven:
 
     proxy: ProxyMemory
     resources: Mapping[ResourceRef, Good]
-    """Of that time, the resources of `WHOLE_KINDS`."""
+    """Of that time; at least those of `WHOLE_KINDS`, for no others are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
