@@ -173,7 +173,8 @@ def _publications(
     for proxy, snapshot in work.made:
         old = before.proxies.get(proxy.name)
         if old is not None and old.snapshot == snapshot:
-            proxies[proxy.name] = replace(old, proxy=proxy, loaded=False)
+            # What was loaded is whole, and what was encoded now is in parts that can be used again.
+            proxies[proxy.name] = replace(old, proxy=proxy, snapshot=snapshot, loaded=False)
             continue
         proxies[proxy.name] = publication = Publication(
             proxy=proxy,

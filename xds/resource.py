@@ -76,7 +76,6 @@ class Resource:
         body: bytes,
         *,
         requires: Iterable[str] = (),
-        content: str = "",
     ) -> Resource:
         """
         Make a resource from its serialised message.
@@ -86,10 +85,8 @@ class Resource:
             name: Its name.
             body: The serialised message.
             requires: The names that it refers to.
-            content: The hash that it had before, when it was written down. What was made of parts
-                keeps its version this way; the hash depends on how these were divided.
         """
-        content = content or _content(type_url, body)
+        content = _content(type_url, body)
         return cls._make(type_url, name, content, content, frozenset(requires), body)
 
     @classmethod
@@ -104,6 +101,26 @@ class Resource:
         content = _content(type_url, *(part.digest for part in pieces))
         requires = frozenset[str]().union(*(part.requires for part in pieces))
         return cls._make(type_url, name, content, content, requires, pieces)
+
+    @classmethod
+    def restored(
+        cls,
+        type_url: str,
+        name: str,
+        chunks: Iterable[bytes],
+        *,
+        requires: Iterable[str],
+        content: str,
+    ) -> Resource:
+        """
+        Make a resource that was written down, chunk by chunk, with the hash that it had.
+
+        It keeps its version and its chunks, but cannot be the base of the next version.
+        """
+        body = tuple(chunks)
+        part = Part(chunks=body, digest=b"", size=sum(map(len, body)))
+        pieces = body[0] if len(body) == 1 else (part,)
+        return cls._make(type_url, name, content, content, frozenset(requires), pieces)
 
     def with_version(self, version: str) -> Resource:
         """Return the same content under another version."""

@@ -84,4 +84,4 @@ def decode_resource(type_url: str, name: str, note: Plain, parts: Parts) -> Reso
         ValueError: It is no resource.
     """
     content, requires = cast("tuple[str, list[str]]", note)
-    return Resource.of(type_url, name, b"".join(parts), requires=requires, content=content)
+    return Resource.restored(type_url, name, parts, requires=requires, content=content)

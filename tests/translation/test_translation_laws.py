@@ -47,6 +47,16 @@ def shuffled(value, random):
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_nothing_new_costs_nothing(case):
+    """Equal texts are not translated again, whatever objects they are."""
+    files = golden_inputs(case)
+    now = translate(Inputs(files=files))
+    again = translate(Inputs(files={o: bytes(bytearray(t)) for o, t in files.items()}), now)
+
+    assert now is again
+
+
+@pytest.mark.parametrize("case", CASES)
 @bounded
 @given(random=st.randoms(use_true_random=False), data=st.data())
 def test_order_changes_no_byte(case, random, data):

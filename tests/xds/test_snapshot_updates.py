@@ -126,10 +126,13 @@ class TestParts:
         assert len(bodies) == len(contents)
 
     def test_what_was_written_down_keeps_its_version(self):
-        """The body and the content's hash are enough to have the same resource again."""
+        """The body, in its chunks, and the content's hash are enough to have the same again."""
         made = Resource.of_parts(ROUTE_CONFIGURATION, "r", [Part.of(b"one"), Part.of(b"two")])
 
-        again = Resource.of(ROUTE_CONFIGURATION, "r", made.body, content=made.content)
+        again = Resource.restored(
+            ROUTE_CONFIGURATION, "r", made.chunks, requires=(), content=made.content
+        )
 
         assert made == again
+        assert (made.body, [*made.chunks]) == (again.body, [*again.chunks])
         assert made != Resource.of(ROUTE_CONFIGURATION, "r", made.body)
