@@ -48,8 +48,8 @@ class Divided:
         else:
             piece = (json.dumps(sorted(resource.requires)).encode(),)
             first = name_of(piece), piece
-        # As far as it tells the parts that its body is joined of.
-        parts: Parts = getattr(resource, "parts", None) or (resource.body,)
+        # A resource may be able to tell of which chunks its body is joined.
+        parts: Parts = tuple(getattr(resource, "chunks", (resource.body,)))
         body = cut(parts, before.body if before is not None else None)
         return cls(resource.content, resource.requires, first, body)
 
