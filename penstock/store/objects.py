@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from penstock.store import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
 __all__ = ["Objects", "digest"]
 
+_WRITERS: Final = 8
+"""How many objects are written at a time: a disk takes about as long for all of them as for one."""
+_MOST_WAITING: Final = 64
+"""How many may wait for it; they are held in memory."""
 _OURS: Final = re.compile(rf"[0-9a-f]{{64}}({re.escape(files.DRAFT)})?")
 
 
@@ -42,6 +47,8 @@ class Objects:
         """By what it is seen that nobody has added or removed any since."""
         self.pending = False
         """Whether there are any whose names may not be on the disk yet."""
+        self._writers = ThreadPoolExecutor(_WRITERS, "penstock-state")
+        self._writing: dict[str, Future[None]] = {}
 
     def look(self) -> None:
         """
@@ -61,7 +68,7 @@ class Objects:
 
     def missing(self, names: Iterable[str]) -> AbstractSet[str]:
         """Return which objects are not there, or not known to be whole."""
-        return set(names) - self._sound
+        return set(names) - self._sound - self._writing.keys()
 
     def read(self, name: str) -> bytes:
         """
@@ -71,6 +78,8 @@ class Objects:
             OSError: It is not there.
             ValueError: It is not what it was.
         """
+        if name in self._writing:
+            self._writing[name].result()
         data = files.read(self.folder / name)
         if digest(data) != name:
             raise ValueError(f"the object {name} is damaged")
@@ -79,24 +88,47 @@ class Objects:
 
     def put(self, data: bytes) -> str:
         """
-        Write an object unless it is there, and return its name.
+        Begin to write an object unless it is there, and return its name.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: An earlier one cannot be written.
         """
         name = digest(data)
-        if name not in self._sound:
+        if name not in self._sound and name not in self._writing:
+            if len(self._writing) >= _MOST_WAITING:
+                self._wait()
             self.pending = True
-            files.write(self.folder / name, data)
-            self._there.add(name)
-            self._sound.add(name)
+            self._writing[name] = self._writers.submit(files.write, self.folder / name, data)
         return name
 
     def sync(self) -> None:
-        """Wait until everything that was put is on the disk."""
+        """
+        Wait until everything that was put is on the disk.
+
+        Raises:
+            OSError: Something cannot be written.
+        """
+        self._wait()
         if self.pending:
             files.sync_folder(self.folder)
             self.pending = False
+
+    def _wait(self) -> None:
+        writing = self.settle()
+        for name, future in writing.items():
+            future.result()
+            self._there.add(name)
+            self._sound.add(name)
+
+    def settle(self) -> Mapping[str, Future[None]]:
+        """Wait until nothing is being written, whatever comes of it, and return what was."""
+        writing, self._writing = self._writing, {}
+        wait(writing.values())
+        return writing
+
+    def close(self) -> None:
+        """Do without threads from now on."""
+        self._writers.shutdown()
 
     def sweep(self, needed: AbstractSet[str]) -> None:
         """Remove the objects that nothing needs; the names of all are those that are known now."""

@@ -102,6 +102,7 @@ class Store:
         """Let another process have the directory, once a save at hand is done."""
         with self._busy:
             self._closed = True
+            self._objects.close()
             self._release()
 
     def _release(self) -> None:
@@ -182,6 +183,8 @@ class Store:
             except OSError as error:
                 self.problem = _sentence(self.directory, error)
                 raise StateUnwritable(self.problem) from error
+            finally:
+                self._objects.settle()
             self._packer.settle()
             self.problem = ""
             return written

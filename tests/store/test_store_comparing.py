@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -133,14 +134,16 @@ def test_verdicts_are_taken_down_now_and_then():
     def take():
         return record.take(verdicts.items())
 
+    def say(content, **said):
+        verdicts[content] = replace(verdicts[content], **said)
+
     taken = [take()]
-    verdicts[a].agents |= {"other"}
-    verdicts[a].last = 2.0
+    say(a, agents=frozenset({"envoy", "other"}), last=2.0)
     taken.append(take())
-    verdicts[b].refused = {"node": Refusing(agent="envoy", text="no", first=3.0, last=3.0)}
+    say(b, refused={"node": Refusing(agent="envoy", text="no", first=3.0, last=3.0)})
     taken.append(take())
     now[0] += 60
-    verdicts[c].last = 9.0
+    say(c, last=9.0)
     taken.append(take())
     verdicts[Content("type", "d", "hash")] = Verdict(first=4.0, last=4.0)
     now[0] += 60

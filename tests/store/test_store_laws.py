@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import stat
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 from policy import story
 
 from penstock.store import Checkpoint, Store
+from translator import ir
 from translator.pipeline import Inputs, restored, translate
-from translator.policy import Memory
-from xds.types import LOAD_ASSIGNMENT
+from translator.policy import Memory, Proven, ProxyMemory
+from xds.snapshot import Resource, Snapshot
+from xds.types import CLUSTER, LOAD_ASSIGNMENT
 
 pytestmark = pytest.mark.slow
 BOUNDED = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -126,6 +129,56 @@ def test_an_edit_writes_little(tmp_path):
     assert 5 >= len(after.keys() - before.keys())
     # Nothing is left over; a piece may have been cut in two, or two may have become one.
     assert 1 >= abs(len(objects) - sum(name.startswith("objects/") for name in after))
+
+
+def test_what_was_the_same_object_is_the_same_object_again(tmp_path):
+    """The next translation, and the next save, tell by identity what did not change."""
+    route = ir.Route(
+        name="r",
+        identity="r",
+        match=ir.Match(path=ir.PathMatch(kind=ir.PathKind.PREFIX, value="/")),
+        action=ir.DirectResponse(status=200),
+        options=ir.Options(),
+        source=ir.Source(kind="RouteTable", namespace="team", name="table"),
+    )
+    hosts = tuple(
+        ir.VirtualHost(name=name, domains=(name,), routes=(route,), source=route.source)
+        for name in ("good", "ill")
+    )
+    proxy = ir.Proxy(
+        name="edge",
+        listeners=(),
+        route_configurations=(ir.RouteConfiguration(name="c", virtual_hosts=hosts),),
+        clusters=(),
+        load_assignments=(),
+    )
+    other = replace(route, source=replace(route.source, name="other"))
+    memory = ProxyMemory(
+        served=proxy, whole=True, good={"good": hosts[0].routes, "ill": (route, other)}
+    )
+    past = Proven(proxy=replace(memory, whole=False), resources={})
+    cluster = Resource.of(CLUSTER, "c", b"cluster")
+    snapshot = Snapshot.of([cluster])
+    older = Snapshot.of([cluster, Resource.of(CLUSTER, "d", b"gone")])
+    save(
+        tmp_path,
+        Checkpoint(
+            snapshots={"edge": snapshot},
+            memory=Memory(proxies={"edge": memory}, proven={"edge": past}),
+            accepted={("edge", ""): snapshot, ("edge", "older"): older},
+        ),
+    )
+    store = Store.open(tmp_path)
+    loaded, recalled = store.load(), store.recall().memory
+    store.close()
+    good, ill = recalled.proxies["edge"].served.route_configurations[0].virtual_hosts
+    proven = recalled.proven["edge"].proxy.served.route_configurations[0].virtual_hosts
+
+    assert recalled.proxies["edge"].good["good"] is good.routes
+    assert recalled.proxies["edge"].good["ill"][0] is ill.routes[0]
+    assert proven[0].routes[0] is good.routes[0]
+    assert loaded.accepted["edge", ""] is loaded.snapshots["edge"]
+    assert {"c", "d"} == set(loaded.accepted["edge", "older"].given(CLUSTER))
 
 
 def test_nothing_is_left_over(tmp_path):

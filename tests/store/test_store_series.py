@@ -160,13 +160,13 @@ def write(world, name, upstreams, comment):
 def judge(draw, world):
     for key, resource in world.wire.items():
         content = Content(*key, resource.content)
-        verdict = world.verdicts.setdefault(content, Verdict(first=1.0, last=1.0))
+        verdict = world.verdicts.get(content, Verdict(first=1.0, last=1.0))
         if draw(st.booleans()):
-            verdict.agents |= {draw(few)}
-            verdict.refused = {}
+            said = {"agents": verdict.agents | {draw(few)}, "refused": {}}
         else:
             refusing = Refusing(agent="e", text="no", first=1.0, last=2.0)
-            verdict.refused = {**verdict.refused, draw(few): refusing}
+            said = {"refused": {**verdict.refused, draw(few): refusing}}
+        world.verdicts[content] = replace(verdict, **said)
 
 
 @st.composite
