@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from importlib import import_module
 
 import pytest
 
-from benchmarks import figures, worlds
+from benchmarks import clocks, figures, worlds
 from benchmarks.__main__ import ALL, document, main, report
 from benchmarks.effort import SHORT, Effort
 from benchmarks.figures import Figure
@@ -85,6 +87,15 @@ def test_tables_tell_both_sides_of_a_ratio():
     for text in (report([marked]), document([marked])):
         for part in ("20.0 ms (10.0 to 30.0)", "5.00 ms (4.00 to 6.00), a parse", "4.00 x"):
             assert part in text
+
+
+def test_the_cpu_clock_of_another_process_is_read():
+    """What is read from outside is what a process reads of itself."""
+    before = time.process_time()
+    read = clocks.cpu(os.getpid())
+    after = time.process_time()
+
+    assert before <= read <= after
 
 
 def test_growth_is_told_as_exponents():
