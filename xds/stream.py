@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_ORDERED: Final = frozenset(ORDER)
 _NONCES: Final = 1000
 """How many nonces there are for each number of a snapshot; a stream that needs more goes on."""
 
@@ -212,11 +213,13 @@ class Stream(ABC, Generic[R]):
         return delivery
 
     def _in_order(self) -> Iterator[Delivery]:
-        deliveries = self._deliveries
-        there = [deliveries[type_url] for type_url in ORDER if type_url in deliveries]
-        yield from there
-        if len(there) < len(deliveries):
-            yield from (deliveries[each] for each in sorted(deliveries.keys() - set(ORDER)))
+        for type_url in ORDER:
+            # Clusters that are sent may be the first to need endpoints.
+            delivery = self._deliveries.get(type_url)
+            if delivery is not None:
+                yield delivery
+        for type_url in sorted(self._deliveries.keys() - _ORDERED):
+            yield self._deliveries[type_url]
 
     def _flush(self) -> list[Response]:
         """Return everything that may be sent now, type after type."""

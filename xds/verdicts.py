@@ -7,7 +7,7 @@ thing. Times are given, so there is no clock in here; nor is there any I/O.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -54,9 +54,14 @@ class Refusing:
     """When it did last."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Everything that was said to one content."""
+    """
+    Everything that was said to a content; a value, which ten thousand contents may share.
+
+    A client accepts a whole collection at once. So contents of which the same was said have the
+    very same verdict, and what becomes of it is made once for all of them.
+    """
 
     first: float
     """When anybody said anything, in seconds since 1970."""
@@ -67,7 +72,7 @@ class Verdict:
     nodes: tuple[str, ...] = ()
     """The ids of those that accepted it first."""
     refused: Mapping[str, Refusing] = field(default_factory=lambda: _NOBODY)
-    """Who refused it, by the client's id; replaced, never changed."""
+    """Who refused it, by the client's id."""
     by_all: bool = False
     """Whether it counts as refused by everybody; see `Verdicts`."""
 
@@ -99,29 +104,20 @@ class Verdicts:
         self, contents: Iterable[Content], voice: Voice, now: float
     ) -> tuple[Content, ...]:
         """Note acceptances, perhaps ten thousand, and return those that anything follows from."""
-        agents, nodes = frozenset({voice.agent}), (voice.node,)
+        made: dict[int, tuple[Verdict | None, Verdict, bool]] = {}
         news: list[Content] = []
         for content in contents:
-            verdict = self._verdicts.get(content)
-            if verdict is None:
-                self._verdicts[content] = Verdict(first=now, last=now, agents=agents, nodes=nodes)
+            before = self._verdicts.get(content)
+            known = made.get(id(before))
+            if known is None:
+                # With the one before, so that nothing else gets its id.
+                known = made[id(before)] = (before, *_accepted(before, voice, now))
+            _, self._verdicts[content], changed = known
+            if changed:
                 news.append(content)
-            elif self._accept_again(content, verdict, voice, now):
-                news.append(content)
+                if content in self._disputed and not self._verdicts[content].refused:
+                    self._disputed.discard(content)
         return tuple(news)
-
-    def _accept_again(self, content: Content, verdict: Verdict, voice: Voice, now: float) -> bool:
-        verdict.last = now
-        if voice.node not in verdict.nodes and len(verdict.nodes) < NODES:
-            verdict.nodes = (*verdict.nodes, voice.node)
-        changed = not verdict.agents or verdict.by_all or voice.node in verdict.refused
-        verdict.agents |= {voice.agent}
-        verdict.by_all = False
-        if voice.node in verdict.refused:
-            verdict.refused = _without(verdict.refused, voice.node)
-            if not verdict.refused:
-                self._disputed.discard(content)
-        return changed
 
     def refuse(
         self, content: Content, voice: Voice, text: str, now: float, others: Mapping[str, str]
@@ -136,17 +132,20 @@ class Verdicts:
             now: When, in seconds since 1970.
             others: The clients of the proxy that are connected, their kinds and versions by id.
         """
-        verdict = self._verdicts.setdefault(content, Verdict(first=now, last=now))
-        verdict.last = now
+        verdict = self._verdicts.get(content) or Verdict(first=now, last=now)
         self._disputed.add(content)
         before = verdict.refused.get(voice.node)
         refusing = Refusing(
             agent=voice.agent, text=text, first=before.first if before else now, last=now
         )
-        # The newest last.
-        verdict.refused = {**_without(verdict.refused, voice.node), voice.node: refusing}
-        verdict.nodes = tuple(node for node in verdict.nodes if node != voice.node)
-        self._judge(verdict, others)
+        verdict = replace(
+            verdict,
+            last=now,
+            # The newest last.
+            refused={**_without(verdict.refused, voice.node), voice.node: refusing},
+            nodes=tuple(node for node in verdict.nodes if node != voice.node),
+        )
+        self._verdicts[content] = _judged(verdict, others)
 
     def left(self, others: Mapping[str, str]) -> bool:
         """
@@ -156,18 +155,13 @@ class Verdicts:
             others: The clients of its proxy that are still connected.
         """
         changed = False
-        for verdict in map(self._verdicts.__getitem__, self._disputed):
+        for content in self._disputed:
+            verdict = self._verdicts[content]
             if verdict.by_all or verdict.agents or verdict.refused.keys().isdisjoint(others):
                 continue
-            self._judge(verdict, others)
-            changed |= verdict.by_all
+            self._verdicts[content] = _judged(verdict, others)
+            changed |= self._verdicts[content].by_all
         return changed
-
-    def _judge(self, verdict: Verdict, others: Mapping[str, str]) -> None:
-        undecided = [agent for node, agent in others.items() if node not in verdict.refused]
-        verdict.by_all = not undecided or (
-            len(verdict.refused) > 1 and verdict.agents.isdisjoint(undecided)
-        )
 
     def accepted(self, content: Content) -> bool:
         """Tell whether any client has accepted a content, and not all refuse it by now."""
@@ -212,11 +206,7 @@ class Verdicts:
         return self._verdicts.get(content)
 
     def all(self) -> tuple[tuple[Content, Verdict], ...]:
-        """
-        Return everything that was said.
-
-        Another thread may read it: fields of a verdict are replaced one by one, never changed.
-        """
+        """Return everything that was said."""
         return tuple(self._verdicts.items())
 
     def restore(self, content: Content, verdict: Verdict) -> None:
@@ -229,9 +219,9 @@ class Verdicts:
         """Forget all refusals, so that everything may be tried once more."""
         for content in self._disputed:
             verdict = self._verdicts[content]
-            verdict.refused = {}
-            verdict.by_all = False
-            if not verdict.agents:
+            if verdict.agents:
+                self._verdicts[content] = replace(verdict, refused=_NOBODY, by_all=False)
+            else:
                 del self._verdicts[content]
         self._disputed.clear()
 
@@ -251,6 +241,34 @@ class Verdicts:
             if content not in kept:
                 del self._verdicts[content]
                 self._disputed.discard(content)
+
+
+def _accepted(verdict: Verdict | None, voice: Voice, now: float) -> tuple[Verdict, bool]:
+    """Return what becomes of a verdict by an acceptance, and whether anything follows from it."""
+    if verdict is None:
+        agents = frozenset({voice.agent})
+        return Verdict(first=now, last=now, agents=agents, nodes=(voice.node,)), True
+    nodes, refused = verdict.nodes, verdict.refused
+    if voice.node not in nodes and len(nodes) < NODES:
+        nodes = (*nodes, voice.node)
+    if voice.node in refused:
+        refused = _without(refused, voice.node)
+    accepted = replace(
+        verdict,
+        last=now,
+        agents=verdict.agents | {voice.agent},
+        nodes=nodes,
+        refused=refused,
+        by_all=False,
+    )
+    return accepted, not verdict.agents or verdict.by_all or voice.node in verdict.refused
+
+
+def _judged(verdict: Verdict, others: Mapping[str, str]) -> Verdict:
+    """Decide whether something counts as refused by everybody; see `Verdicts`."""
+    undecided = [agent for node, agent in others.items() if node not in verdict.refused]
+    by_all = not undecided or (len(verdict.refused) > 1 and verdict.agents.isdisjoint(undecided))
+    return replace(verdict, by_all=by_all)
 
 
 def _without(refused: Mapping[str, Refusing], node: str) -> dict[str, Refusing]:

@@ -58,8 +58,8 @@ class Client:
         if snapshot is not None:
             self.stream.publish(snapshot)
 
-    def publish(self, snapshot):
-        return self.stream.publish(snapshot)
+    def publish(self, snapshot, number=0):
+        return self.stream.publish(snapshot, number)
 
     def wait(self, seconds):
         self.clock.advance(seconds)

@@ -86,6 +86,21 @@ class TestRequests:
 
         assert len(responses) == len({response.nonce for response in responses})
 
+    def test_rule_21_nonces_after_a_publication(self):
+        """They go on from the number of what is published, the same for all, and never back."""
+        old, new = Sotw(AB), Sotw(AB)
+        old.ask(RDS, "r")
+        for client in (old, new):
+            client.ack(*client.ask(LDS))
+        edits = [world("a b", routes={"r": "a b"}, edits={"LDS l": each}) for each in "23"]
+
+        [first], [other] = (client.publish(edits[0], 3) for client in (old, new))
+        old.ack(first)
+        [again] = old.publish(edits[1], 1)
+
+        assert first == other
+        assert int(first.nonce) < int(again.nonce)
+
     def test_rule_22_ack(self):
         """An ACK is for the resources of its response, by name and version."""
         client = Sotw(AB)
