@@ -85,7 +85,7 @@ async def serve(pipe, size, limits):
 
 async def obey(pipe, answer):
     """
-    Answer what comes by the pipe, until it says to stop.
+    Answer what comes by the pipe, until it says to stop or nobody is there any more.
 
     Args:
         pipe: Where commands come from.
@@ -94,7 +94,11 @@ async def obey(pipe, answer):
     ended = asyncio.Event()
 
     def read():
-        match pipe.recv():
+        try:
+            command = pipe.recv()
+        except EOFError:  # who gave the orders is gone
+            command = ("stop",)
+        match command:
             case ("rss",):
                 gc.collect()
                 pipe.send(memory("VmRSS"))
@@ -102,7 +106,7 @@ async def obey(pipe, answer):
                 pipe.send(memory("VmHWM"))
             case ("stop",):
                 ended.set()
-            case command:
+            case _:
                 pipe.send(answer(*command))
 
     asyncio.get_running_loop().add_reader(pipe.fileno(), read)
