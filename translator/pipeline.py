@@ -169,7 +169,8 @@ class _Translating:
         self._fresh = previous.work.written is NOTHING
         self._read()
         damaged = {origin for origin, file in self._flawed.items() if file.damaged}
-        self._lost = _Lost(self._memory, {*inputs.unreadable, *damaged})
+        damaged.update(inputs.unreadable)
+        self._lost = _Lost(damaged, self._memory, self._candidates(damaged))
 
     def _read(self) -> None:
         """Read the texts that are new."""
@@ -185,6 +186,17 @@ class _Translating:
             {o: file if file and file.diagnostics else None for o, file in read.items()},
         )
         self._changed = {o for o in changed if self._files.get(o) is not known.get(o)}
+
+    def _candidates(self, damaged: set[str]) -> Iterable[ResourceRef]:
+        """Choose the resources that may have been in damaged files, or below folders."""
+        before = self._previous
+        if self._fresh or any(
+            origin not in before.files and origin not in before.inputs.unreadable
+            for origin in damaged
+        ):
+            return self._memory.resources
+        refs = (each.ref for each in _readings(before.files, damaged))
+        return {*(ref for ref in refs if ref is not None), *before.work.goods}
 
     @property
     def nothing_changed(self) -> bool:
@@ -283,7 +295,7 @@ class _Translating:
                 self._memory.proxies.get(proxy.name),
                 stale=lowered.index.stale,
                 spare=spare,
-                refused=self._quarantine.refuses,
+                quarantine=self._quarantine,
                 before=self._previous.served.get(proxy.name),
             )
         return served, hits
@@ -355,11 +367,13 @@ class _Resources(Mapping[ResourceRef, Resource[Model]]):
 class _Lost:
     """The resources that were in files, or below folders, that cannot be read any more."""
 
-    def __init__(self, memory: Memory, damaged: Container[str]) -> None:
-        # To look through all resources takes long, and hardly ever anything is damaged.
+    def __init__(
+        self, damaged: set[str], memory: Memory, candidates: Iterable[ResourceRef]
+    ) -> None:
         self._by_origin: dict[str, list[ResourceRef]] = {}
-        for ref, good in memory.resources.items() if damaged else ():
-            for origin in _with_folders(good.origin):
+        for ref in sorted(candidates) if damaged else ():
+            good = memory.resources.get(ref)
+            for origin in _with_folders(good.origin) if good is not None else ():
                 if origin in damaged:
                     self._by_origin.setdefault(origin, []).append(ref)
 

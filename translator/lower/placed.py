@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from translator import ir
 from translator.lower import names
 from translator.lower.options import UNSET, OptionsDraft
+from translator.lower.regexes import literal_prefix
 from translator.reuse import same
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Entry:
 
     route: ir.Route
     place: Place
+    beginning: str | None
+    """With what all paths begin that it matches, in lower case; None if it is not valid."""
 
 
 class Placed(NamedTuple):
@@ -69,6 +72,13 @@ class Placed(NamedTuple):
         if self.flat is not None:
             return self.flat.plain_matches
         return tuple(entry.route.match for entry in self.entries)
+
+
+def _beginning(route: ir.Route) -> str | None:
+    path = route.match.path
+    value = literal_prefix(path.value) if path.kind is ir.PathKind.REGEX else path.value
+    # Nearly all are in lower case already, and need not be there twice.
+    return same(value.lower(), value) if route.valid else None
 
 
 def place(routes: Sequence[FlatRoute], known: Mapping[str, ir.Route]) -> list[Placed]:
@@ -96,6 +106,7 @@ def place(routes: Sequence[FlatRoute], known: Mapping[str, ir.Route]) -> list[Pl
                 faults=route.faults,
                 replaceable=match.replaceable,
             )
-            entries.append(Entry(same(made, known.get(made.name)), match.place))
+            made = same(made, known.get(made.name))
+            entries.append(Entry(made, match.place, _beginning(made)))
         placed.append(Placed(tuple(entries), None if route.valid else route))
     return placed

@@ -152,9 +152,9 @@ def find_shadows(entries: Iterable[Entry], known: Mapping[str, Unit]) -> dict[st
         The routes in units that have nothing to do with each other, by the path of each.
     """
     numbered = [
-        (_beginning(entry.route.match.path), number, entry)
+        (entry.beginning, number, entry)
         for number, entry in enumerate(entries)
-        if entry.route.valid
+        if entry.beginning is not None
     ]
     units: dict[str, Unit] = {}
     _divide(numbered, [], known, units, 2)
@@ -198,8 +198,12 @@ def _divide(
 
 def _cut(beginning: str, slashes: int) -> str:
     """Cut a path before one of its slashes; of two paths, one still begins with the other."""
-    parts = beginning.split("/", slashes)
-    return "/".join(parts[:slashes]) if len(parts) > slashes else beginning
+    end = -1
+    for _ in range(slashes):
+        end = beginning.find("/", end + 1)
+        if end < 0:
+            return beginning
+    return beginning[:end]
 
 
 def _add(
@@ -210,8 +214,8 @@ def _add(
     units: dict[str, Unit],
 ) -> None:
     every = sorted([*shorter, *routes], key=_number) if shorter else routes
-    before = tuple(entry for _, _, entry in shorter)
-    entries = tuple(entry for _, _, entry in every)
+    before = tuple([entry for _, _, entry in shorter])
+    entries = tuple([entry for _, _, entry in every])
     unit = known.get(root)
     if unit is None or not _is_same(unit.entries, entries) or not _is_same(unit.before, before):
         unit = Unit(before=before, entries=entries, shadows=_shadows(entries, before))
@@ -224,12 +228,6 @@ def _number(route: _Numbered) -> int:
 
 def _is_same(one: tuple[Entry, ...], other: tuple[Entry, ...]) -> bool:
     return len(one) == len(other) and all(map(is_, one, other))
-
-
-def _beginning(path: PathMatch) -> str:
-    """Return with what everything begins that a path matches, whatever its case."""
-    value = literal_prefix(path.value) if path.kind is PathKind.REGEX else path.value
-    return value.lower()
 
 
 def _shadows(

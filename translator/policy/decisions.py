@@ -13,9 +13,10 @@ from translator.policy.routes import WHOLE, groups, lost_share, replaced
 from translator.reuse import same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from translator.policy.memory import ProxyMemory
+    from translator.policy.quarantine import Quarantine
 
 
 class Outcome(StrEnum):
@@ -77,6 +78,11 @@ class Past:
         """Return the last good routes of a virtual host."""
         return self.memory.good.get(host, ()) if self.memory is not None else ()
 
+    def grounds(self, host: str) -> tuple[object, ...]:
+        """Return all on which it depends what may stand in for the routes of a virtual host."""
+        served = self.memory.served.clusters if self.memory is not None else ()
+        return self.good(host), self.proxy.clusters, tuple(self.spare.clusters), served
+
     def usable(self, host: str) -> dict[str, tuple[ir.Route, ...]]:
         """Return those of them that can still be served, by identity."""
         return {
@@ -113,6 +119,8 @@ class HostDecision:
     served: ir.VirtualHost
     good: tuple[ir.Route, ...]
     """The last good version of each of its routes, one Envoy route for each matcher."""
+    grounds: tuple[object, ...] = ()
+    """On what else it depends if any route is invalid."""
     outcomes: Mapping[ir.Source, Outcome] = field(default_factory=dict)
     """What became of each invalid route."""
     shares: Mapping[ir.Source, int] = field(default_factory=dict)
@@ -123,7 +131,7 @@ def decide(
     host: ir.VirtualHost,
     policy: InvalidConfig,
     past: Past,
-    refused: Callable[[tuple[ir.Route, ...]], bool],
+    quarantine: Quarantine,
     known: HostDecision | None,
 ) -> HostDecision:
     """
@@ -133,13 +141,17 @@ def decide(
         host: The host as it is wanted; its routes may be invalid.
         policy: The policy in force.
         past: What may stand in.
-        refused: Tells what Envoy does not take even in the place of an invalid route.
-        known: An earlier decision; used again if nothing of that host was invalid, nor is now.
+        quarantine: What Envoy does not take even in the place of an invalid route: if it refuses
+            the matcher, then with every action.
+        known: An earlier decision, used again if it would be the same.
     """
     if known is not None and known.wanted is host and not known.outcomes:
         return known
     if all(route.valid for route in host.routes):
         return HostDecision(wanted=host, served=host, good=host.routes)
+    grounds = (policy, quarantine.refusals, *past.grounds(host.name))
+    if known is not None and known.wanted is host and known.grounds == grounds:
+        return known
     before = past.usable(host.name)
     routes: list[ir.Route] = []
     good: list[ir.Route] = []
@@ -156,7 +168,7 @@ def decide(
             stand_in, outcome = _renamed(last, group), Outcome.KEPT
         else:
             stand_in = tuple(entry for route in group for entry in replaced(route, policy))
-            if refused(stand_in):
+            if quarantine.refuses(stand_in):
                 stand_in = ()
             outcome = Outcome.REPLACED if stand_in else Outcome.LEFT_OUT
         routes += stand_in
@@ -166,6 +178,7 @@ def decide(
         wanted=host,
         served=same(served, known.served if known is not None else None),
         good=same(tuple(good), past.good(host.name)),
+        grounds=grounds,
         outcomes=outcomes,
         shares={
             route.source: share for route in host.routes if 0 < (share := lost_share(route)) < WHOLE
@@ -190,8 +203,9 @@ def clusters_of(routes: Iterable[ir.Route]) -> frozenset[str]:
 
 def _needed(routes: Iterable[ir.Route]) -> Iterator[str]:
     for route in routes:
-        match route.action:
-            case ir.Forward(destination=destination):
-                yield destination.cluster
-            case ir.Split(members=members):
-                yield from (member.destination.cluster for member in members)
+        action = route.action
+        if isinstance(action, ir.Forward):
+            yield action.destination.cluster
+        elif isinstance(action, ir.Split):
+            for member in action.members:
+                yield member.destination.cluster

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from translator.ir.digest import digest, digest_routes
 from translator.policy.memory import Memory, ProxyMemory
@@ -67,10 +67,12 @@ class Quarantine:
     """All refusals; finds out where they apply."""
 
     def __init__(self, refusals: Iterable[Refusal]) -> None:
+        self.refusals = tuple(refusals)
+        """All of them."""
         self._by_owner: defaultdict[ResourceRef, dict[tuple[Subject, str], Refusal]] = defaultdict(
             dict
         )
-        for refusal in refusals:
+        for refusal in self.refusals:
             self._by_owner[refusal.owner][refusal.subject, refusal.content] = refusal
 
     def __bool__(self) -> bool:
@@ -205,6 +207,9 @@ class Quarantine:
 
     def _known(self, source: ir.Source) -> bool:
         return owner_of(source) in self._by_owner
+
+
+NO_REFUSALS: Final = Quarantine(())
 
 
 def owner_of(source: ir.Source) -> ResourceRef:

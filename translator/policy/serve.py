@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from translator.policy.decisions import Outcome, Past, Traits, clusters_of, decide
 from translator.policy.memory import ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
-from translator.policy.quarantine import owner_of
+from translator.policy.quarantine import NO_REFUSALS, Quarantine, owner_of
 from translator.reuse import same, same_items
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from translator import ir
     from translator.policy.decisions import Backends, HostDecision
@@ -76,7 +76,7 @@ def serve(
     *,
     stale: frozenset[ResourceRef],
     spare: Backends,
-    refused: Callable[[tuple[ir.Route, ...]], bool] = lambda _: False,
+    quarantine: Quarantine = NO_REFUSALS,
     before: Served | None = None,
 ) -> Served:
     """
@@ -89,8 +89,7 @@ def serve(
         stale: Resources that are invalid as a whole; their last good versions stand in for them.
         spare: Upstreams that are gone or invalid, lowered from their last good version. A route
             that is held or kept may still need them, with endpoints as they are now.
-        refused: Tells what Envoy does not take even in the place of an invalid route: if it
-            refuses the matcher, then with every action.
+        quarantine: What Envoy does not take even in the place of an invalid route.
         before: An earlier decision. Of what has not changed since it is used again; the result
             does not depend on it.
     """
@@ -98,7 +97,7 @@ def serve(
     known = before.decisions if before is not None else {}
     decisions = {
         (configuration.name, host.name): decide(
-            host, policy, past, refused, known.get((configuration.name, host.name))
+            host, policy, past, quarantine, known.get((configuration.name, host.name))
         )
         for configuration in proxy.route_configurations
         for host in configuration.virtual_hosts
@@ -232,10 +231,12 @@ def _routes_by_host(proxy: ir.Proxy) -> dict[tuple[str, str], tuple[ir.Route, ..
 
 
 def _by_table(routes: tuple[ir.Route, ...]) -> dict[ir.Source, list[ir.Route]]:
-    tables: dict[ir.Source, list[ir.Route]] = {}
+    """Group routes by the table that they were written in."""
+    tables: dict[tuple[str, str, str], list[ir.Route]] = {}
     for route in routes:
-        tables.setdefault(replace(route.source, route=""), []).append(route)
-    return tables
+        source = route.source
+        tables.setdefault((source.kind, source.namespace, source.name), []).append(route)
+    return {replace(those[0].source, route=""): those for those in tables.values()}
 
 
 def _with_backends(proxy: ir.Proxy, missing: Iterable[str], past: Past) -> ir.Proxy:
