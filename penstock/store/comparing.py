@@ -28,15 +28,15 @@ def changes(before: Mapping[K, V], now: Mapping[K, V]) -> tuple[Mapping[K, V], t
     if len(before) == len(now) and (not any(map(is_not, before, now)) or list(before) == list(now)):
         found = compress(now, map(is_not, before.values(), now.values()))
         return {key: now[key] for key in found if before[key] != now[key]}, ()
-    keys, others = list(before), list(now)
-    values, other_values = list(before.values()), list(now.values())
-    most = min(len(keys), len(others))
-    ahead = min(in_common(keys, others), in_common(values, other_values), most)
-    behind = min(
-        in_common(reversed(keys), reversed(others)),
-        in_common(reversed(values), reversed(other_values)),
-        most - ahead,
-    )
+    most = min(len(before), len(now))
+    ahead = min(in_common(before, now), in_common(before.values(), now.values()), most)
+    behind = 0
+    if ahead < most:
+        behind = min(
+            in_common(reversed(list(before)), reversed(list(now))),
+            in_common(reversed(list(before.values())), reversed(list(now.values()))),
+            most - ahead,
+        )
     old = dict(islice(before.items(), ahead, len(before) - behind))
     new = dict(islice(now.items(), ahead, len(now) - behind))
     changed = {key: value for key, value in new.items() if key not in old or old[key] != value}
