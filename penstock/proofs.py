@@ -168,5 +168,5 @@ def content_of(resource: Resource) -> Content:
 
 def holds(snapshot: Snapshot, content: Content) -> bool:
     """Tell whether a snapshot has a resource with exactly this content."""
-    resource = snapshot.given(content.type_url).get(content.name)
+    resource = snapshot.resources(content.type_url).get(content.name)
     return resource is not None and resource.content == content.content

@@ -205,22 +205,12 @@ def _result(work: _Work, published: Sequence[ProxyPublished]) -> Result:
 
 
 def _changes(before: Snapshot, after: Snapshot) -> tuple[ResourceChanges, ...]:
-    changes: list[ResourceChanges] = []
-    for type_url in sorted({*before.types(), *after.types()}):
-        if before.version(type_url) == after.version(type_url):
-            continue
-        old, new = before.resources(type_url), after.resources(type_url)
-        changes.append(
-            ResourceChanges(
-                type_url=type_url,
-                added=tuple(name for name in new if name not in old),
-                changed=tuple(
-                    name for name in new if name in old and new[name].version != old[name].version
-                ),
-                removed=tuple(name for name in old if name not in new),
-            )
+    return tuple(
+        ResourceChanges(
+            type_url=type_url, added=each.added, changed=each.changed, removed=each.removed
         )
-    return tuple(changes)
+        for type_url, each in sorted(after.changes(before).items())
+    )
 
 
 def _findings(

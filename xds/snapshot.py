@@ -215,10 +215,6 @@ class Snapshot:
         kind = self._types.get(type_url)
         return _NOTHING if kind is None else kind.resources
 
-    def given(self, type_url: str) -> Mapping[str, Resource]:
-        """Return the resources of a type, of which an equal snapshot can be made again."""
-        return self.resources(type_url)
-
     def get(self, type_url: str, name: str) -> Resource | None:
         """Return a resource, if there is one of that name."""
         return self.resources(type_url).get(name)

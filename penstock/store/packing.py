@@ -140,7 +140,7 @@ class CheckpointPacker:
         """Pack a snapshot by type; what is served is the first to ask for what else is near it."""
         found: dict[str, tuple[str, ...]] = {}
         for url in snapshot.types():
-            given, own, like = snapshot.given(url), (url, *part), (url, part[0])
+            given, own, like = snapshot.resources(url), (url, *part), (url, part[0])
             if url != ROUTE_CONFIGURATION:
                 found[url] = self._resources.pack(own, given, self._objects, like=like)
                 continue

@@ -202,8 +202,8 @@ def test_versions_do_not_remember(before, after, data):
     assert emit_proxyless(new).version_info == emit_proxyless(new, previous).version_info
     again = emit_proxyless(proxyless(before), previous)
     for type_url in again.types():
-        for name, resource in again.given(type_url).items():
-            assert resource is previous[1].given(type_url)[name]
+        for name, resource in again.resources(type_url).items():
+            assert resource is previous[1].resources(type_url)[name]
 
 
 @bounded

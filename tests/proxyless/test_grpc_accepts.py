@@ -124,7 +124,7 @@ def test_rules_131_and_133_what_grpc_refuses(tmp_path):
     ):
         snapshot = emit_proxyless(proxyless(halves("good", "bad", backend.port)))
         envoys = emit(halves("good", "bad", backend.port))
-        clusters = snapshot.given(CLUSTER) | {"bad": envoys.given(CLUSTER)["bad"]}
+        clusters = snapshot.resources(CLUSTER) | {"bad": envoys.resources(CLUSTER)["bad"]}
         judge.publish(snapshot.replace(CLUSTER, clusters.values()))
 
         answers = client.ask("xds:///svc.test", count=40)

@@ -178,7 +178,7 @@ def test_what_was_the_same_object_is_the_same_object_again(tmp_path):
     assert recalled.proxies["edge"].good["ill"][0] is ill.routes[0]
     assert proven[0].routes[0] is good.routes[0]
     assert loaded.accepted["edge", ""] is loaded.snapshots["edge"]
-    assert {"c", "d"} == set(loaded.accepted["edge", "older"].given(CLUSTER))
+    assert {"c", "d"} == set(loaded.accepted["edge", "older"].resources(CLUSTER))
 
 
 def test_nothing_is_left_over(tmp_path):

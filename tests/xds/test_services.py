@@ -23,7 +23,7 @@ types = pytest.mark.parametrize("type_url", list(PACKAGES), ids=PACKAGES.get)
 A = world("a", routes={"r": "a"})
 EVERYTHING = Snapshot.of(
     [
-        *(each for kind in (CDS, EDS, LDS, RDS) for each in A.given(kind).values()),
+        *(each for kind in (CDS, EDS, LDS, RDS) for each in A.resources(kind).values()),
         resource(SDS, "s"),
     ]
 )
@@ -124,7 +124,7 @@ def test_rule_37_each_name_on_a_stream_of_its_own(make):
 def full():
     given = snapshot("a")
     return Snapshot.of(
-        [r for kind in given.types() for r in given.given(kind).values()] + [resource(SDS, "s")]
+        [r for kind in given.types() for r in given.resources(kind).values()] + [resource(SDS, "s")]
     )
 
 

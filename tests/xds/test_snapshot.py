@@ -47,7 +47,7 @@ def test_order_of_resources_does_not_matter():
 def test_what_was_given_makes_the_same_snapshot():
     """A snapshot can be taken apart and made again, with the versions that clients know."""
     snapshot = Snapshot.of(consistent())
-    parts = [part for url in snapshot.types() for part in snapshot.given(url).values()]
+    parts = [part for url in snapshot.types() for part in snapshot.resources(url).values()]
 
     again = Snapshot.of(parts)
 
