@@ -46,6 +46,7 @@ __all__ = [
     "StreamRefused",
     "TranslationFailed",
     "UpdateAccepted",
+    "UpdateBrought",
     "UpdateRejected",
     "UpdateRequested",
     "UpdateSent",
@@ -288,6 +289,16 @@ class UpdateAccepted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateBrought:
+    """An Envoy came with what it has accepted on an earlier stream, perhaps of another server."""
+
+    stream: StreamInfo
+    type_url: str
+    versions: Mapping[str, str]
+    """What that was, by name, as far as it tells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRejected:
     """An Envoy refused a response (NACK)."""
 
@@ -342,6 +353,7 @@ Event: TypeAlias = (
     | UpdateRequested
     | UpdateSent
     | UpdateAccepted
+    | UpdateBrought
     | UpdateRejected
     | UpdateTraced
 )

@@ -13,7 +13,13 @@ import asyncio
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from penstock.events import StreamClosed, StreamOpened, UpdateAccepted, UpdateRejected
+from penstock.events import (
+    StreamClosed,
+    StreamOpened,
+    UpdateAccepted,
+    UpdateBrought,
+    UpdateRejected,
+)
 from penstock.hearing import Hearing
 from penstock.judgement import Judgement
 from penstock.proofs import Proofs, content_of, holds
@@ -183,14 +189,14 @@ class Judge:
                 # Where nobody disputes anything, it does not matter who is left.
                 if self.verdicts.any_disputed and self.verdicts.left(self._connected(stream.proxy)):
                     self._refresh_all()
-            case UpdateAccepted():
+            case UpdateAccepted() | UpdateBrought():
                 self._accepted(event)
             case UpdateRejected():
                 self._rejected(event)
             case _:
                 pass
 
-    def _accepted(self, event: UpdateAccepted) -> None:
+    def _accepted(self, event: UpdateAccepted | UpdateBrought) -> None:
         voice, now = _voice(event.stream), self._now().timestamp()
         news = self._hearing.news(event.type_url, voice, event.versions)
         contents = self._contents(event.stream, event.type_url, news)

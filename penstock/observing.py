@@ -11,6 +11,7 @@ from penstock.events import (
     StreamOpened,
     StreamRefused,
     UpdateAccepted,
+    UpdateBrought,
     UpdateRejected,
     UpdateRequested,
     UpdateSent,
@@ -80,6 +81,10 @@ class StreamObserver(Observer):
         self._feed.publish(
             UpdateAccepted(stream=stream, type_url=type_url, versions=versions, seconds=now - sent)
         )
+
+    def brought(self, stream: StreamInfo, type_url: str, versions: Mapping[str, str]) -> None:
+        """Pass it on."""
+        self._feed.publish(UpdateBrought(stream=stream, type_url=type_url, versions=versions))
 
     def rejected(
         self, stream: StreamInfo, type_url: str, versions: Mapping[str, str], text: str

@@ -89,8 +89,11 @@ class DeltaStream(Stream[DeltaRequest]):
         """Take a request as the verdict on a response, if it is one (rules 59, 60 and 73)."""
         type_url = delivery.type_url
         if request.nonce not in delivery.in_flight:
+            if first:
+                brought = request.initial_versions
+                return Receipt(kind=RequestKind.FIRST, type_url=type_url, brought=brought)
             kind = RequestKind.STALE if request.nonce else RequestKind.SUBSCRIBE
-            return Receipt(kind=RequestKind.FIRST if first else kind, type_url=type_url)
+            return Receipt(kind=kind, type_url=type_url)
         sent, older = self._settle(delivery, request.nonce)
         for each in older:
             # Rule 72: every response gets its own verdict, unless the client dropped it.

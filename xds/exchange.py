@@ -39,6 +39,8 @@ class Receipt:
     type_url: str
     acked: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """The versions that the client has accepted, by name."""
+    brought: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The versions that it has accepted on an earlier stream, by name, as far as it tells."""
     rejected: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """The versions at fault for a NACK, by name; empty while that is being found out."""
     text: str = ""

@@ -92,6 +92,9 @@ class Observer:
     def acked(self, stream: StreamInfo, type_url: str, versions: Mapping[str, str]) -> None:
         """Note the versions of resources, by name, that a client has accepted."""
 
+    def brought(self, stream: StreamInfo, type_url: str, versions: Mapping[str, str]) -> None:
+        """Note the versions, by name, that a client has accepted on an earlier stream."""
+
     def rejected(
         self, stream: StreamInfo, type_url: str, versions: Mapping[str, str], text: str
     ) -> None:

@@ -346,6 +346,8 @@ class Session:
 
     def _heard(self, receipt: Receipt) -> None:
         self._observer.request_received(self.info, receipt.type_url, receipt.kind)
+        if receipt.brought:
+            self._observer.brought(self.info, receipt.type_url, receipt.brought)
         if receipt.kind is RequestKind.ACK:
             self._observer.acked(self.info, receipt.type_url, receipt.acked)
         elif receipt.kind is RequestKind.NACK:

@@ -65,11 +65,29 @@ class SotwStream(Stream[SotwRequest]):
             delivery.look_at_all()
             delivery.resumed = bool(request.version)
             delivery.answer_owed = request.type_url in COLLECTIONS
+            brought = self._brought(request)
             self._resume(request, now)
-        receipt = self._judge(delivery, request, first=first)
+            receipt = Receipt(kind=RequestKind.FIRST, type_url=request.type_url, brought=brought)
+        else:
+            receipt = self._judge(delivery, request)
         self._subscribe(delivery, request.names, now)
         self._heard(receipt)
         return self._flush()
+
+    def _brought(self, request: SotwRequest) -> dict[str, str]:
+        """
+        Tell what the client has accepted on an earlier stream, as far as its version tells.
+
+        That of a collection is one of all its resources, and of other types that of the last
+        response: of the one resource in it, or of nothing that anybody knows.
+        """
+        if not request.version or request.type_url not in COLLECTIONS:
+            return dict.fromkeys(request.names, request.version) if request.version else {}
+        for snapshot in (self._snapshot, self._before):
+            if snapshot is not None and snapshot.version(request.type_url) == request.version:
+                resources = snapshot.resources(request.type_url)
+                return {name: resource.version for name, resource in resources.items()}
+        return {}
 
     def _resume(self, request: SotwRequest, now: float) -> None:
         """
@@ -100,13 +118,13 @@ class SotwStream(Stream[SotwRequest]):
                 return self._flush()
         raise ProtocolError("the request has no type_url")
 
-    def _judge(self, delivery: Delivery, request: SotwRequest, *, first: bool) -> Receipt:
+    def _judge(self, delivery: Delivery, request: SotwRequest) -> Receipt:
         """Take a request as the verdict on a response, if it is one (rules 22 to 28)."""
         type_url = delivery.type_url
         if request.nonce not in delivery.in_flight:
             known = request.nonce == delivery.last_nonce
             kind = RequestKind.SUBSCRIBE if known else RequestKind.STALE
-            return Receipt(kind=RequestKind.FIRST if first else kind, type_url=type_url)
+            return Receipt(kind=kind, type_url=type_url)
         sent, older = self._settle(delivery, request.nonce)
         if request.error is not None:
             rejected = reject(

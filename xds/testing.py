@@ -140,7 +140,11 @@ class FakeEnvoy:
         await self._channel.close()
 
     async def subscribe(
-        self, type_url: str, *names: str, have: Mapping[str, str] | None = None
+        self,
+        type_url: str,
+        *names: str,
+        have: Mapping[str, str] | None = None,
+        version: str = "",
     ) -> None:
         """
         Ask for resources.
@@ -150,7 +154,10 @@ class FakeEnvoy:
             names: All names that are wanted from now on in the state-of-the-world protocol,
                 names that are wanted as well in the incremental one.
             have: What the client has from an earlier stream; incremental protocol only.
+            version: The version that it accepted last there; state-of-the-world protocol only.
         """
+        if version:
+            self._versions[type_url] = version
         self._names[type_url] = names
         if self._protocol == "delta":
             await self._request(

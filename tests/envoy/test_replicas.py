@@ -273,10 +273,6 @@ def test_each_replica_learns_what_envoys_refuse(refused):
     wait_until(lambda: refused.stage.ask("/echo", canary=True) == ECHO_V2, "the edit", 30)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="nobody has told this replica what was accepted, so it takes back all, then replaces",
-)
 @pytest.mark.parametrize("protocol", ["sotw", "delta"])
 def test_a_refusal_after_a_move_loses_no_request(refused):
     """What an Envoy brings along is what it accepted, and so the last good version."""

@@ -305,6 +305,43 @@ def test_it_survives_a_restart(tmp_path, protocol):
 
 
 @PROTOCOLS
+def test_what_an_envoy_brings_along_is_what_it_accepted(tmp_path, protocol):
+    """An Envoy that comes from another replica keeps what it had of what it refuses here."""
+
+    async def story(scene):
+        scene.save(echo__routes=table("echo", a="old", b="old"))
+        async with scene.control_plane() as program:
+            had = program.controller.state.proxies["gateway-proxy"].snapshot
+            scene.save(echo__routes=table("echo", a="bad", b="new"))
+            await scene.wait(lambda: program.controller.state.generation == 2, "the edit")
+            envoy = FakeEnvoy(program.ads.port, protocol=protocol)
+            async with envoy:
+                for type_url, names in (
+                    (CLUSTER, ()),
+                    (LISTENER, ()),
+                    (ROUTE_CONFIGURATION, (ROUTES,)),
+                ):
+                    have = {n: each.version for n, each in had.resources(type_url).items()}
+                    await envoy.subscribe(
+                        type_url, *names, have=have, version=had.version(type_url)
+                    )
+                answers = []
+                while not scene.findings:
+                    answers.append(await envoy.expect(ROUTE_CONFIGURATION))
+                    if b"bad" in answers[-1].resources.get(ROUTES, b""):
+                        await envoy.nack(answers[-1], "bad indeed")
+                    else:
+                        await envoy.ack(answers[-1])
+
+                first = next(each for each in answers if b"bad" in each.resources[ROUTES])
+                for answer in answers[answers.index(first) + 1 :]:
+                    assert () == answer.removed
+                    assert b"old" in answer.resources[ROUTES]
+
+    play(tmp_path, protocol, story)
+
+
+@PROTOCOLS
 def test_a_search_waits_for_an_envoy(tmp_path, protocol):
     """An Envoy that goes away amid the search is no answer; the next one that comes is asked."""
 

@@ -50,6 +50,15 @@ class TestSubscriptions:
 
         assert [] == client.ask(RDS, "r", have=versions(AB, RDS, "r"))
 
+    def test_rule_54_what_it_has_it_has_accepted(self):
+        """What a client brings from an earlier stream is told, whoever served that."""
+        client = Delta(AB)
+
+        client.ask(CDS, have={"a": "older"})
+        client.ask(CDS, "b")
+
+        assert [{"a": "older"}, {}] == [receipt.brought for receipt in client.heard]
+
     def test_rule_55_gone_meanwhile(self):
         """What was removed while the client was away is removed when it is back."""
         client = Delta(AB)

@@ -38,6 +38,22 @@ class TestRequests:
 
         assert [] == client.ask("type.googleapis.com/nobody.Knows", "a")
 
+    def test_what_it_accepted_before(self):
+        """The version of the first request is the last that was accepted on an earlier stream."""
+        client = Sotw(AB)
+
+        for type_url, names, version in (
+            (CDS, (), AB.version(CDS)),
+            (LDS, (), "unknown"),
+            (RDS, ("r",), AB.version(RDS)),
+            (EDS, ("a",), ""),
+        ):
+            client.ask(type_url, *names, version=version)
+
+        clusters = {name: AB.get(CDS, name).version for name in ("a", "b")}
+        routes = {"r": AB.get(RDS, "r").version}
+        assert [clusters, {}, routes, {}] == [each.brought for each in client.heard]
+
     def test_rule_10_foreign_nonce(self):
         """The first request of a type is the first, even with a nonce of some other stream."""
         client = Sotw(AB)

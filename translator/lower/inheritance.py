@@ -44,6 +44,17 @@ class Scope:
     routes: tuple[RouteDraft, ...] = ()
     """The routes that delegate from one to the next, the first in the virtual service."""
 
+    def means(self, other: Scope) -> bool:
+        """Tell whether routes take the same from another scope, wherever that was written."""
+        return (
+            self.tables == other.tables
+            and self.inherits_matchers == other.inherits_matchers
+            and self.inherits_path == other.inherits_path
+            and self.options == other.options
+            and (self.parent and self.parent.match) == (other.parent and other.parent.match)
+            and [draft.owner for draft in self.routes] == [draft.owner for draft in other.routes]
+        )
+
     def below(self, draft: RouteDraft, match: PlacedMatch, table: Key) -> Scope:
         """Enter a table to which a route of this scope delegates."""
         return Scope(

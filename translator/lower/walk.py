@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import is_
 from typing import TYPE_CHECKING
 
@@ -37,14 +37,22 @@ class Block:
     """The routes of one table that delegates nothing, below one virtual service."""
 
     table: TableDraft
-    via: tuple[RouteDraft, ...]
-    """The routes that lead to it, from the top."""
+    scope: Scope
     placed: tuple[Placed, ...]
     found: tuple[Finding, ...]
 
-    def is_of(self, table: TableDraft, via: tuple[RouteDraft, ...]) -> bool:
-        """Tell whether it is what a table means below some routes."""
-        return self.table is table and len(self.via) == len(via) and all(map(is_, self.via, via))
+    def within(self, scope: Scope) -> Block | None:
+        """
+        Return the same routes in another scope, if they mean the same there.
+
+        An edit of a virtual service makes all of its routes anew, and most mean what they meant.
+        But a finding tells where the route above it stands.
+        """
+        if all(map(is_, self.scope.routes, scope.routes)):
+            return self
+        if self.found or not self.scope.means(scope):
+            return None
+        return replace(self, scope=scope)  # and let go of what was written before
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,13 +120,14 @@ class Walk:
         self.visited.add(key)
         if table.delegating:
             return self.routes(table, scope)
-        block = self.former.get(scope.tables)
-        if block is None or not block.is_of(table, scope.routes):
+        former = self.former.get(scope.tables)
+        block = former.within(scope) if former is not None and former.table is table else None
+        if block is None:
             before = len(self.found)
             placed = self.routes(table, scope)
             found = tuple(self.found[before:])
             del self.found[before:]
-            block = Block(table=table, via=scope.routes, placed=tuple(placed), found=found)
+            block = Block(table=table, scope=scope, placed=tuple(placed), found=found)
         self.found += block.found
         self.blocks[scope.tables] = block
         return list(block.placed)
