@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from translator.lower import NOTHING, Incumbents, Lowered, Victim, cluster, lower
-from translator.parse import parse
+from translator.explain import explained, findings_of, unreadable, with_victims
+from translator.lower import NOTHING, Incumbents, Lowered, cluster, lower
 from translator.policy import (
     Backends,
     Good,
+    GoodResources,
     InvalidConfig,
+    Lost,
     Memory,
     Quarantine,
     Served,
     Subject,
-    effect,
     find_refused,
-    held_by,
-    hold,
     read_policy,
     serve,
-    victims_of,
 )
-from translator.report import Damage, Diagnostic, Position, ResourceRef, Severity, rules
-from translator.resources import Past, Resource, folder_namespace, read, update_index
-from translator.resources.base import Model
+from translator.resources import Past, update_index
 from translator.reuse import changes, updated
+from translator.texts import read_file, readings
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Mapping
 
     from translator import ir
     from translator.lower import Affected, Blame
     from translator.policy import Hit, Refusal
-    from translator.resources import Index, Reading
+    from translator.report import Diagnostic, ResourceRef, Severity
+    from translator.resources import Index
+    from translator.texts import FileReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +46,6 @@ class Inputs:
     """Files and folders that exist and could not be read, each with the reason."""
     refusals: tuple[Refusal, ...] = ()
     """What Envoy does not take of what was served before, or is no longer there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileReading:
-    """What one text says on its own."""
-
-    text: bytes
-    readings: tuple[Reading, ...]
-    diagnostics: tuple[Diagnostic, ...]
-
-    @property
-    def damaged(self) -> bool:
-        """Whether a part of the text could not be read, whatever it held."""
-        return any(map(_hides, self.diagnostics))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,17 +114,6 @@ def restored(memory: Memory, files: Mapping[str, FileReading] | None = None) -> 
     )
 
 
-def read_file(origin: str, text: bytes, known: FileReading | None = None) -> FileReading:
-    """Read a text, unless it is known already."""
-    if known is not None and known.text == text:
-        return known
-    parsed = parse(origin, text)
-    namespace = folder_namespace(origin)
-    readings = tuple(read(document, folder_namespace=namespace) for document in parsed.documents)
-    found = (diagnostic for reading in readings for diagnostic in reading.diagnostics)
-    return FileReading(text=text, readings=readings, diagnostics=(*parsed.diagnostics, *found))
-
-
 def translate(inputs: Inputs, previous: Translation | None = None) -> Translation:
     """
     Translate inputs into what each proxy is to be served.
@@ -170,7 +143,7 @@ class _Translating:
         self._read()
         damaged = {origin for origin, file in self._flawed.items() if file.damaged}
         damaged.update(inputs.unreadable)
-        self._lost = _Lost(damaged, self._memory, self._candidates(damaged))
+        self._lost = Lost(damaged, self._memory, self._candidates(damaged))
 
     def _read(self) -> None:
         """Read the texts that are new."""
@@ -195,7 +168,7 @@ class _Translating:
             for origin in damaged
         ):
             return self._memory.resources
-        refs = (each.ref for each in _readings(before.files, damaged))
+        refs = (each.ref for each in readings(before.files, damaged))
         return {*(ref for ref in refs if ref is not None), *before.work.goods}
 
     @property
@@ -212,13 +185,13 @@ class _Translating:
     ) -> tuple[Lowered, tuple[Diagnostic, ...]]:
         """Index and lower all resources, but for those that turned out to be invalid."""
         known = self._previous.files
-        good = _Resources(self._memory.resources)
+        good = GoodResources(self._memory.resources)
         past = Past(good=good, lost=self._lost.refs, rejected=rejected)
         fresh = self._fresh
         index, conflicts = update_index(
             before.index,
-            gone=() if fresh else _readings(known, self._changed),
-            come=_readings(self._files, self._files if fresh else self._changed),
+            gone=() if fresh else readings(known, self._changed),
+            come=readings(self._files, self._files if fresh else self._changed),
             past=past,
         )
         incumbents = Incumbents.of(each.served for each in self._memory.proxies.values())
@@ -242,16 +215,16 @@ class _Translating:
         policy, complaints = read_policy(decided.index)
         served, more = self._serve(decided, policy)
         hits += more
-        lowered = _with_victims(decided, hits)
+        lowered = with_victims(decided, hits)
         findings: list[tuple[Diagnostic, Iterable[Blame]]] = [
             *(
-                (_unreadable(origin, reason), [(ref, "") for ref in self._lost.of(origin)])
+                (unreadable(origin, reason), [(ref, "") for ref in self._lost.of(origin)])
                 for origin, reason in self._inputs.unreadable.items()
             ),
             *(
                 finding
                 for origin, file in self._flawed.items()
-                for finding in _findings(origin, file, lowered, self._lost)
+                for finding in findings_of(origin, file, lowered, self._lost)
             ),
             *((diagnostic, ()) for diagnostic in (*conflicts, *complaints)),
             *((finding.diagnostic, [finding.blame]) for finding in mistakes),
@@ -261,7 +234,7 @@ class _Translating:
             ),
         ]
         unusable = decided.index.broken | decided.index.stale
-        diagnostics, holding = _explained(findings, unusable, lowered, served, policy)
+        diagnostics, holding = explained(findings, unusable, lowered, served, policy)
         resources, goods = self._remember(decided.index, served, rejected)
         return Translation(
             inputs=self._inputs,
@@ -311,8 +284,8 @@ class _Translating:
         """
         known, work = self._memory.resources, self._previous.work
         concerned = {
-            *(each.ref for each in _readings(self._files, self._changed)),
-            *(each.ref for each in _readings(self._previous.files, self._changed)),
+            *(each.ref for each in readings(self._files, self._changed)),
+            *(each.ref for each in readings(self._previous.files, self._changed)),
             *index.special,
             *work.decided.index.special,
             *work.goods,
@@ -346,151 +319,3 @@ class _Translating:
                 good[ref] = None
                 goods.discard(ref)
         return updated(known, good, ordered=False), frozenset(goods)
-
-
-class _Resources(Mapping[ResourceRef, Resource[Model]]):
-    """The resources that were good last."""
-
-    def __init__(self, good: Mapping[ResourceRef, Good]) -> None:
-        self._good = good
-
-    def __getitem__(self, ref: ResourceRef) -> Resource[Model]:
-        return self._good[ref].resource
-
-    def __iter__(self) -> Iterator[ResourceRef]:
-        return iter(self._good)
-
-    def __len__(self) -> int:
-        return len(self._good)
-
-
-class _Lost:
-    """The resources that were in files, or below folders, that cannot be read any more."""
-
-    def __init__(
-        self, damaged: set[str], memory: Memory, candidates: Iterable[ResourceRef]
-    ) -> None:
-        self._by_origin: dict[str, list[ResourceRef]] = {}
-        for ref in sorted(candidates) if damaged else ():
-            good = memory.resources.get(ref)
-            for origin in _with_folders(good.origin) if good is not None else ():
-                if origin in damaged:
-                    self._by_origin.setdefault(origin, []).append(ref)
-
-    @property
-    def refs(self) -> frozenset[ResourceRef]:
-        """All of them."""
-        return frozenset(ref for those in self._by_origin.values() for ref in those)
-
-    def of(self, origin: str) -> list[ResourceRef]:
-        """Those of one file or folder."""
-        return self._by_origin.get(origin, [])
-
-
-def _readings(files: Mapping[str, FileReading], origins: Iterable[str]) -> Iterator[Reading]:
-    for origin in origins:
-        if origin in files:
-            yield from files[origin].readings
-
-
-def _with_victims(lowered: Lowered, hits: Sequence[Hit]) -> Lowered:
-    """Count the routes that Envoy refused among those that suffer from a mistake."""
-    if not hits:
-        return lowered
-    victims = dict(lowered.victims)
-    for blame, those in victims_of(hits).items():
-        more = (Victim(source=hit.source, matches=hit.matches) for hit in those if hit.matches)
-        victims[blame] = (*victims.get(blame, ()), *more)
-    return replace(lowered, victims=victims)
-
-
-def _findings(
-    origin: str, file: FileReading, lowered: Lowered, lost: _Lost
-) -> Iterator[tuple[Diagnostic, list[Blame]]]:
-    """List the findings of a file with what is to blame for the routes that they break."""
-    blames: dict[Diagnostic, Blame] = {}
-    for reading in file.readings:
-        if reading.ref is None:
-            continue
-        labels = lowered.labels(reading.ref)
-        if reading.broken:
-            blames |= dict.fromkeys(reading.diagnostics, (reading.ref, ""))
-            continue
-        for index, found in reading.routes.items():
-            # Of a table that is defined twice, only one is lowered.
-            if index < len(labels):
-                blames |= dict.fromkeys(found, (reading.ref, labels[index]))
-    gone: list[Blame] = [(ref, "") for ref in lost.of(origin)] if file.damaged else []
-    for diagnostic in file.diagnostics:
-        if _hides(diagnostic):
-            yield diagnostic, gone
-        else:
-            yield diagnostic, [blames[diagnostic]] if diagnostic in blames else []
-
-
-def _explained(
-    findings: Iterable[tuple[Diagnostic, Iterable[Blame]]],
-    unusable: Container[ResourceRef],
-    lowered: Lowered,
-    served: Mapping[str, Served],
-    policy: InvalidConfig,
-) -> tuple[tuple[Diagnostic, ...], dict[str, tuple[Diagnostic, ...]]]:
-    """Say what each mistake does to traffic, and list those that hold a proxy, by proxy."""
-    explained: list[Diagnostic] = []
-    holds: dict[tuple[str, ...], str] = {}
-    holding: dict[str, list[Diagnostic]] = {name: [] for name in served if served[name].held}
-    for diagnostic, blames in sorted(findings, key=lambda finding: finding[0].sort_key):
-        if diagnostic.severity is not Severity.ERROR:
-            explained.append(diagnostic)
-            continue
-        victims: list[Victim] = []
-        invalid: list[ResourceRef] = []
-        for blame in blames:
-            victims += lowered.victims.get(blame, ())
-            ref, route = blame
-            if not route and ref in unusable:
-                invalid.append(ref)
-        held = held_by(victims, invalid, served)
-        if held not in holds:  # those who wait may be many
-            holds[held] = hold(held, served)
-        full = replace(
-            diagnostic,
-            effect=diagnostic.effect or effect(victims, invalid, holds[held], served, policy),
-            related=(*diagnostic.related, *_owners(diagnostic.resource, lowered)),
-        )
-        explained.append(full)
-        for name in held:
-            holding[name].append(full)
-    return tuple(explained), {name: tuple(found) for name, found in holding.items()}
-
-
-def _owners(ref: ResourceRef | None, lowered: Lowered) -> Iterator[tuple[str, Position]]:
-    """Follow the delegations from a table up to its virtual service."""
-    seen: set[ResourceRef] = set()
-    while ref is not None and ref not in seen and (place := lowered.delegators.get(ref)):
-        seen.add(ref)
-        ref = place.resource.ref
-        yield f"delegated from {ref}", place.value
-
-
-def _hides(found: Diagnostic) -> bool:
-    """Tell whether a finding is about a text of which nobody knows what it was to define."""
-    nameless = found.resource is None and found.severity is Severity.ERROR
-    return found.rule.damage is Damage.FILE or nameless
-
-
-def _with_folders(origin: str) -> Iterator[str]:
-    """Yield a file and the folders that it is in."""
-    while origin:
-        yield origin
-        origin = origin.rpartition("/")[0]
-
-
-def _unreadable(origin: str, reason: str) -> Diagnostic:
-    return Diagnostic(
-        rule=rules.UNREADABLE,
-        resource=None,
-        position=Position(path=origin, line=1, column=1),
-        message=f"'{origin}' cannot be read: {reason}",
-        help="what it held counts as invalid until it can be read again",
-    )

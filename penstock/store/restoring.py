@@ -11,9 +11,9 @@ from penstock.store.proxies import Joiner
 from penstock.store.records import decode_divided, decode_resource
 from penstock.store.testimony import decode_verdict
 from penstock.store.texts import decode_texts, read_text
-from translator.pipeline import read_file
 from translator.policy import WHOLE_KINDS, Memory, Proven
 from translator.report import ResourceRef
+from translator.texts import read_file
 from xds.snapshot import Snapshot
 from xds.types import ROUTE_CONFIGURATION
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from penstock.store.objects import Objects
     from penstock.store.pieces import Parts
     from translator.ir.plain import Plain
-    from translator.pipeline import FileReading
     from translator.policy import Good, ProxyMemory
+    from translator.texts import FileReading
     from xds.snapshot import Resource
     from xds.verdicts import Content, Verdict
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from translator.pipeline import FileReading
+    from translator.texts import FileReading
     from xds.snapshot import Snapshot
     from xds.verdicts import Content, Verdict
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from penstock.store.packs import Entry
     from translator.ir.plain import Plain
-    from translator.pipeline import FileReading
+    from translator.texts import FileReading
 
 __all__ = ["Text", "Texts", "decode_texts", "encode_texts", "read_text"]
 

@@ -18,8 +18,8 @@ from support import ir_strategies
 from penstock.errors import StateUnwritable
 from penstock.store import Checkpoint, Store, VerdictRecord, packs
 from translator import ir
-from translator.pipeline import read_file
 from translator.policy import WHOLE_KINDS, Good, Memory, Proven, ProxyMemory
+from translator.texts import read_file
 from xds.snapshot import Resource, Snapshot
 from xds.types import CLUSTER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 from xds.verdicts import Content, Refusing, Verdict

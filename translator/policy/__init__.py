@@ -8,7 +8,15 @@ Pure: what was served before is a value that the caller keeps, across restarts t
 
 from translator.policy.decisions import Backends, Outcome
 from translator.policy.effects import effect, held_by, held_phrase, hold
-from translator.policy.memory import WHOLE_KINDS, Good, Memory, Proven, ProxyMemory
+from translator.policy.lost import Lost
+from translator.policy.memory import (
+    WHOLE_KINDS,
+    Good,
+    GoodResources,
+    Memory,
+    Proven,
+    ProxyMemory,
+)
 from translator.policy.mode import InvalidConfig, Mode
 from translator.policy.quarantine import Hit, Quarantine, Refusal, Subject, victims_of
 from translator.policy.refused import find_refused
@@ -20,8 +28,10 @@ __all__ = [
     "WHOLE_KINDS",
     "Backends",
     "Good",
+    "GoodResources",
     "Hit",
     "InvalidConfig",
+    "Lost",
     "Memory",
     "Mode",
     "Outcome",

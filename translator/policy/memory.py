@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from translator.report import ResourceRef
+from translator.resources import Resource
+from translator.resources.base import Model
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from translator import ir
-    from translator.report import ResourceRef
-    from translator.resources import Resource
-    from translator.resources.base import Model
 
 
 WHOLE_KINDS: Final = frozenset({"Gateway", "Upstream", "VirtualService"})
@@ -59,3 +61,19 @@ class Memory:
     """By name, sorted."""
     proven: Mapping[str, Proven] = field(default_factory=dict)
     """By the name of the proxy; those of which Envoy has accepted anything yet."""
+
+
+class GoodResources(Mapping[ResourceRef, Resource[Model]]):
+    """The resources that were good last."""
+
+    def __init__(self, good: Mapping[ResourceRef, Good]) -> None:
+        self._good = good
+
+    def __getitem__(self, ref: ResourceRef) -> Resource[Model]:
+        return self._good[ref].resource
+
+    def __iter__(self) -> Iterator[ResourceRef]:
+        return iter(self._good)
+
+    def __len__(self) -> int:
+        return len(self._good)
