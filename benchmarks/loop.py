@@ -9,6 +9,7 @@ notes how much later it wakes, which is how late a request would be read.
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
 import threading
 import time
@@ -134,6 +135,7 @@ async def serve(pipe, folder: str, limits) -> None:
     from penstock import logs
     from penstock.address import Address
     from penstock.serve import Options, running
+    from penstock.serve import settle as settle_collector
 
     logs.configure(form="json", level="error")
     watch = Watch()
@@ -141,7 +143,9 @@ async def serve(pipe, folder: str, limits) -> None:
     watching = asyncio.create_task(watch.run())
     anywhere = Address("127.0.0.1", 0)
     options = Options(config=Path(folder), ads=anywhere, admin=anywhere, limits=limits)
+    gc.disable()
     async with running(options) as program:
+        settling = asyncio.create_task(settle_collector(program))
         pipe.send(program.ads.port)
 
         def answer(*command):
@@ -153,4 +157,5 @@ async def serve(pipe, folder: str, limits) -> None:
 
         await obey(pipe, answer)
         watching.cancel()
+        settling.cancel()
     pipe.send(None)

@@ -272,7 +272,7 @@ async def _serve(options: Options) -> int:
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # everything is about to be read anyway
     gc.disable()
     async with running(options) as program:
-        settling = asyncio.create_task(_settle(program))
+        settling = asyncio.create_task(settle(program))
 
         def reload() -> None:
             _log.info(logs.SIGNAL_RECEIVED, signal=signal.SIGHUP.name)
@@ -285,12 +285,13 @@ async def _serve(options: Options) -> int:
     return 0
 
 
-async def _settle(program: Program) -> None:
+async def settle(program: Program) -> None:
     """
-    Keep Python's collector of reference cycles away from all that the first reload made.
+    Keep Python's collector of reference cycles away from all that the first reload makes.
 
     It would look at each of a million objects again and again, and stop the event loop for as long
-    as that takes. They live long, and when they are replaced, no cycle keeps them alive.
+    as that takes. They live long, and when they are replaced, no cycle keeps them alive. It is for
+    whoever owns the process, and turned the collector off before.
     """
     with program.events() as events:
         async for event in events:
