@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 
@@ -18,6 +19,7 @@ class RecordingDisk:
 
     def __init__(self, monkeypatch, folder):
         self._folder = folder
+        self._lock = threading.Lock()
         self._paths = {}
         self._steps = []
         self._before = {
@@ -29,8 +31,10 @@ class RecordingDisk:
 
     def _wrap(self, real, record):
         def call(*arguments, **settings):
-            result = real(*arguments, **settings)
-            record(result, *arguments)
+            # Several threads write, and the number of a closed file is soon another one's.
+            with self._lock:
+                result = real(*arguments, **settings)
+                record(result, *arguments)
             return result
 
         return call
