@@ -166,7 +166,7 @@ class Judge:
 
     def restore(self, judgement: Judgement) -> None:
         """Take up what an earlier process knew."""
-        for content, verdict in judgement.verdicts:
+        for content, verdict in judgement.verdicts.items():
             self.verdicts.restore(content, verdict)
         self._refusals.update(judgement.refusals)
         self._own.update(judgement.own)

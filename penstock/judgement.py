@@ -33,7 +33,7 @@ class Judgement:
         default_factory=lambda: MappingProxyType({})
     )
     """By proxy and content that all refuse, what was accepted before."""
-    verdicts: tuple[tuple[Content, Verdict], ...] = ()
+    verdicts: Mapping[Content, Verdict] = field(default_factory=dict)
     """Who said what to which content."""
 
     @property

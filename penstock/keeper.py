@@ -82,7 +82,7 @@ class Keeper:
             judgement=Judgement(
                 refusals=read_refusals(loaded.facts.get("refusals")),
                 **_bases(loaded.accepted),
-                verdicts=loaded.verdicts,
+                verdicts=dict(loaded.verdicts),
             ),
             problems=loaded.problems,
         )
@@ -107,7 +107,7 @@ class Keeper:
                 memory=judgement.inform(state.translation.memory),
                 facts=_facts(state) | {"refusals": plain_refusals(judgement.refusals)},
                 accepted=_accepted(judgement),
-                verdicts=self._record.take(judgement.verdicts),
+                verdicts=self._record.take(judgement.verdicts.items()),
             )
             try:
                 written = self._store.save(checkpoint)

@@ -205,9 +205,9 @@ class Verdicts:
         """Return what was said to a content."""
         return self._verdicts.get(content)
 
-    def all(self) -> tuple[tuple[Content, Verdict], ...]:
-        """Return everything that was said."""
-        return tuple(self._verdicts.items())
+    def all(self) -> Mapping[Content, Verdict]:
+        """Return everything that was said until now; a copy, which is made in no time."""
+        return self._verdicts.copy()
 
     def restore(self, content: Content, verdict: Verdict) -> None:
         """Take a verdict from an earlier time."""

@@ -26,6 +26,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Who listens where for whom."""
+
+    gateways: tuple[GatewayDraft, ...] = ()
+    """The valid gateways."""
+    listeners: Mapping[str, list[ListenerDraft]] = field(default_factory=dict)
+    """By proxy."""
+    attached: frozenset[Key] = frozenset()
+    """The virtual services that a gateway serves."""
+    unattached: Mapping[Key, Finding] = field(default_factory=dict)
+    """What is reported of the others."""
+    found: tuple[Finding, ...] = ()
+    """What is wrong with gateways, and with domains that several want."""
+    incumbents: Incumbents = NOBODY
+    """Who had what only one can have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lowered:
     """What some resources mean, stage by stage; none of it changes."""
 
@@ -36,8 +54,7 @@ class Lowered:
     delegations: Delegations = field(default_factory=Delegations)
     hosts: Mapping[Key, Host] = field(default_factory=dict)
     """By virtual service."""
-    unattached: Mapping[Key, Finding] = field(default_factory=dict)
-    """The virtual services that no gateway serves."""
+    listening: Listening = field(default_factory=Listening)
     proxies: tuple[ir.Proxy, ...] = ()
     """Sorted by name; their routes may be invalid."""
     former: tuple[tuple[ir.Cluster, ...], tuple[ir.LoadAssignment, ...]] = ((), ())
@@ -79,7 +96,6 @@ def lower(index: Index, incumbents: Incumbents = NOBODY, before: Lowered = NOTHI
         before: What other resources meant. What has not changed since is used again; the result
             does not depend on it.
     """
-    found: list[Finding] = []
     upstreams = lower_upstreams(index, (before.index, before.upstreams))
     tables = lower_drafts(
         index,
@@ -97,14 +113,10 @@ def lower(index: Index, incumbents: Incumbents = NOBODY, before: Lowered = NOTHI
     checked = check_subsets(
         tables, upstreams, subsets.Known(before.drafts, before.upstreams, before.subsets)
     )
-    gateways = lower_gateways(index, incumbents, found)
-    attached, unattached = report_unattached(index, gateways, (before.index, before.unattached))
-    listeners = lower_listeners(
-        gateways, {key: host.draft for key, host in services.items()}, incumbents, found
-    )
+    listening = _listen(index, services, incumbents, before)
     findings = chain(
-        found,
-        unattached.values(),
+        listening.found,
+        listening.unattached.values(),
         *(host.found for host in services.values()),
         _shadows(services.values()),
         tables.found,
@@ -120,24 +132,52 @@ def lower(index: Index, incumbents: Incumbents = NOBODY, before: Lowered = NOTHI
         subsets=checked,
         delegations=delegations,
         hosts=services,
-        unattached=unattached,
+        listening=listening,
         proxies=tuple(
-            _proxy(name, listening, upstreams, former.get(name))
-            for name, listening in listeners.items()
+            _proxy(name, listeners, upstreams, former.get(name))
+            for name, listeners in listening.listeners.items()
         ),
         former=lower_former(index),
         findings=_distinct(findings, index),
-        victims=_victims(services[key] for key in services if key in attached),
-        rejected=_rejected(index, gateways, services),
+        victims=_victims(services[key] for key in services if key in listening.attached),
+        rejected=_rejected(index, listening.gateways, services),
         affected=_affected(services.values(), upstreams),
     )
 
 
+def _listen(
+    index: Index, services: Mapping[Key, Host], incumbents: Incumbents, before: Lowered
+) -> Listening:
+    """Decide who listens where for whom, unless nothing has changed about that."""
+    old, earlier = before.listening, before.index
+    if (
+        before is not NOTHING
+        and services is before.hosts
+        and index.gateways is earlier.gateways
+        and index.virtual_services is earlier.virtual_services
+        and index.broken == earlier.broken
+        and incumbents == old.incumbents
+    ):
+        return old
+    found: list[Finding] = []
+    gateways = lower_gateways(index, incumbents, found)
+    attached, unattached = report_unattached(index, gateways, (earlier, old.unattached))
+    drafts = {key: host.draft for key, host in services.items()}
+    return Listening(
+        gateways=tuple(gateways),
+        listeners=lower_listeners(gateways, drafts, incumbents, found),
+        attached=frozenset(attached),
+        unattached=unattached,
+        found=tuple(found),
+        incumbents=incumbents,
+    )
+
+
 def _proxy(
-    name: str, listening: list[ListenerDraft], upstreams: Upstreams, old: ir.Proxy | None
+    name: str, drafts: list[ListenerDraft], upstreams: Upstreams, old: ir.Proxy | None
 ) -> ir.Proxy:
-    listeners = sorted((draft.listener for draft in listening), key=lambda it: it.name)
-    configurations = sorted((draft.routes for draft in listening), key=lambda it: it.name)
+    listeners = sorted((draft.listener for draft in drafts), key=lambda it: it.name)
+    configurations = sorted((draft.routes for draft in drafts), key=lambda it: it.name)
     proxy = ir.Proxy(
         name=name,
         listeners=tuple(listeners),

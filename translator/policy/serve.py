@@ -8,7 +8,7 @@ from translator.policy.decisions import Outcome, Past, Traits, clusters_of, deci
 from translator.policy.memory import ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
 from translator.policy.quarantine import NO_REFUSALS, Quarantine, owner_of
-from translator.reuse import same, same_items
+from translator.reuse import changes, same, same_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -94,14 +94,16 @@ def serve(
             does not depend on it.
     """
     past = Past(proxy=proxy, memory=memory, spare=spare)
-    known = before.decisions if before is not None else {}
-    decisions = {
-        (configuration.name, host.name): decide(
-            host, policy, past, quarantine, known.get((configuration.name, host.name))
-        )
-        for configuration in proxy.route_configurations
-        for host in configuration.virtual_hosts
-    }
+    known: Mapping[tuple[str, str], HostDecision] = before.decisions if before is not None else {}
+    decisions = known
+    if before is None or not _nothing_to_decide(proxy, before):
+        decisions = {
+            (configuration.name, host.name): decide(
+                host, policy, past, quarantine, known.get((configuration.name, host.name))
+            )
+            for configuration in proxy.route_configurations
+            for host in configuration.virtual_hosts
+        }
     good = {host: decision.good for (_, host), decision in decisions.items()}
     outcomes = {
         source: outcome
@@ -148,6 +150,12 @@ def serve(
     )
 
 
+def _nothing_to_decide(proxy: ir.Proxy, before: Served) -> bool:
+    """Tell whether all routes are those of an earlier time, and all of them were valid then."""
+    same_routes = proxy.route_configurations is before.wanted.route_configurations
+    return same_routes and not before.outcomes
+
+
 def _with_hosts(proxy: ir.Proxy, decisions: Mapping[tuple[str, str], HostDecision]) -> ir.Proxy:
     configurations = []
     for configuration in proxy.route_configurations:
@@ -162,8 +170,10 @@ def _with_hosts(proxy: ir.Proxy, decisions: Mapping[tuple[str, str], HostDecisio
     return replace(proxy, route_configurations=tuple(configurations))
 
 
-def _traits(proxy: ir.Proxy, before: Served | None) -> dict[tuple[str, str], Traits]:
+def _traits(proxy: ir.Proxy, before: Served | None) -> Mapping[tuple[str, str], Traits]:
     known = before.traits if before is not None else {}
+    if before is not None and proxy.route_configurations is before.proxy.route_configurations:
+        return known
     return {
         (configuration.name, host.name): Traits.of(
             host.routes, known.get((configuration.name, host.name))
@@ -180,8 +190,7 @@ def _missing(
     if (
         before is not None
         and before.wanted.clusters is proxy.clusters
-        and before.traits.keys() == traits.keys()
-        and all(before.traits[key] is each for key, each in traits.items())
+        and not changes(traits, before.traits)
     ):
         return before.added
     there = {cluster.name for cluster in proxy.clusters}
