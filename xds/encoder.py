@@ -16,7 +16,8 @@ _ENCODE: Final[Mapping[str, Callable[[Response, bytes], bytes]]] = {
     "delta": encode_delta,
 }
 _LARGE: Final = 1024 * 1024
-"""Longer messages, in bytes, are not kept: the memory is worth more than the time."""
+"""Longer messages, in bytes, are not kept: the memory is worth more than the time. To join them
+takes longer than others like to wait, and Python lets others run meanwhile."""
 
 
 class Encoder:
@@ -37,6 +38,11 @@ class Encoder:
         self._control_plane = control_plane
         self._kept: dict[str, tuple[Response, bytes]] = {}
         """By protocol, the last response and its message."""
+
+    @staticmethod
+    def is_large(response: Response) -> bool:
+        """Tell whether a response is better encoded in another thread than the event loop's."""
+        return sum(resource.size for resource in response.resources) > _LARGE
 
     def encode(self, protocol: str, response: Response) -> bytes:
         """Return a response as a message of a protocol."""

@@ -288,7 +288,11 @@ class Session:
         self._wake()
 
     async def _send(self, response: Response) -> None:
-        payload = self._house.encoder.encode(self.info.protocol, response)
+        encoder, protocol = self._house.encoder, self.info.protocol
+        if encoder.is_large(response):
+            payload = await asyncio.to_thread(encoder.encode, protocol, response)
+        else:
+            payload = encoder.encode(protocol, response)
         # Before it is written: the verdict may come before the transport says that it is.
         self._observer.response_sent(self.info, response.type_url, len(payload))
         self._writing_since = self._house.wall_clock()

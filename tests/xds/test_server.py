@@ -1,6 +1,7 @@
 """The rules of the transport, over real gRPC on loopback."""
 
 import functools
+import threading
 import time
 
 import grpc
@@ -9,9 +10,12 @@ from serving import REQUESTS, Serving, asynchronous, protocols, slow, snapshot, 
 
 from xds import messages
 from xds.delivery import Timing
+from xds.encoder import Encoder
+from xds.resource import Part, Resource
 from xds.server import AdsServer
 from xds.testing import FakeEnvoy
 from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
+from xds.wire import field
 
 
 @slow
@@ -64,6 +68,35 @@ async def test_rule_39_push(protocol):
         pushed = await envoy.expect(ROUTE_CONFIGURATION)
 
     assert snapshot("a", weight=2).get(ROUTE_CONFIGURATION, "r").body == pushed.resources["r"]
+
+
+@slow
+@protocols
+@asynchronous
+async def test_large_responses_are_joined_beside_the_event_loop(protocol, monkeypatch):
+    """To join 24 MB takes as long as hundreds of small requests; nobody waits for that."""
+    threads = {}
+    encode = Encoder.encode
+
+    def spy(self, protocol, response):
+        size = sum(each.size for each in response.resources)
+        threads[size > 1_000_000] = threading.current_thread()
+        return encode(self, protocol, response)
+
+    monkeypatch.setattr(Encoder, "encode", spy)
+    body = snapshot("a").get(ROUTE_CONFIGURATION, "r").body
+    parts = [Part.of(body), Part.of(field(500, b"x" * 1_200_000))]
+    large = Resource.of_parts(ROUTE_CONFIGURATION, "r", parts)
+    async with Serving() as serving, FakeEnvoy(serving.port, protocol=protocol) as envoy:
+        serving.cache.set("p", snapshot("a").updated([large]))
+        await envoy.subscribe(LISTENER)
+        await envoy.expect(LISTENER)
+        await envoy.subscribe(ROUTE_CONFIGURATION, "r")
+        received = await envoy.expect(ROUTE_CONFIGURATION)
+
+    assert large.body == received.resources["r"]
+    assert threading.main_thread() is threads[False]
+    assert threading.main_thread() is not threads[True]
 
 
 @slow
