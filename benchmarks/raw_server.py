@@ -25,7 +25,8 @@ def response(number: int, size: int, type_url: str) -> bytes:
     resource = snapshot(number, size).resources(type_url)[NAMES[type_url]]
     return b"".join(
         (
-            *resource.delta_parts,
+            resource.delta_header,
+            *resource.chunks,
             messages.field(1, resource.version.encode()),
             messages.field(4, type_url.encode()),
             messages.field(5, str(number + 1).encode()),
