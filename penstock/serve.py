@@ -61,6 +61,11 @@ DEFAULT_PROXY: Final = "gateway-proxy"
 _log = logs.get_logger()
 
 
+_YOUNG: Final = 50_000
+"""How many new objects there may be before Python looks for cycles among them: an edit makes tens
+of thousands, and a fifth of its time would go into looking at them again and again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What the operator can choose."""
@@ -298,6 +303,7 @@ async def settle(program: Program) -> None:
             if isinstance(event, ReloadFinished):
                 break
     gc.freeze()
+    gc.set_threshold(_YOUNG)
     gc.enable()
 
 

@@ -9,7 +9,7 @@ from translator.lower import names
 from translator.lower.findings import Victim
 from translator.lower.inheritance import Scope
 from translator.lower.placed import place
-from translator.lower.shadows import find_shadows
+from translator.lower.shadows import Shadows, find_shadows
 from translator.lower.virtual_hosts import HostDraft, own_domains
 from translator.lower.walk import Walk
 from translator.reuse import changes, same_items
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from translator.lower.drafts import Drafts
     from translator.lower.findings import Blame, Finding, Place
     from translator.lower.placed import FlatRoute, Placed
-    from translator.lower.shadows import Unit
     from translator.lower.tables import TableDraft
     from translator.lower.walk import Block
     from translator.report import ResourceRef
@@ -49,8 +48,8 @@ class Host:
     visited: frozenset[Key]
     """The tables that it leads to."""
     blocks: Mapping[tuple[Key, ...], Block]
-    units: Mapping[str, Unit]
-    shadows: tuple[tuple[Place, Finding], ...]
+    shadows: Shadows
+    hidden: tuple[tuple[Place, Finding], ...]
     """The routes that are hidden by others, each with its finding."""
     found: tuple[Finding, ...]
     """What is wrong with its domains and with delegations."""
@@ -131,11 +130,11 @@ def _host(
     placed = walk.routes(service, Scope())
     if walk.again:
         walk, placed = _together(service, walk)
-    entries = [entry for each in placed for entry in each.entries]
+    entries = tuple([entry for each in placed for entry in each.entries])
     resource = index.virtual_services[key]
     found: list[Finding] = []
     domains = own_domains(resource, found)
-    units = find_shadows(entries, old.units if old is not None else {})
+    shadows = find_shadows(entries, old.shadows if old is not None else Shadows())
     return Host(
         service=service,
         draft=HostDraft(
@@ -145,8 +144,8 @@ def _host(
         ),
         visited=frozenset(walk.visited),
         blocks=walk.blocks,
-        units=units,
-        shadows=tuple(shadow for unit in units.values() for shadow in unit.shadows),
+        shadows=shadows,
+        hidden=shadows.found,
         found=(*found, *walk.found),
         invalid=tuple(each.flat for each in placed if each.flat is not None),
     )

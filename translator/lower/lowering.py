@@ -235,7 +235,7 @@ def _shadows(services: Iterable[Host]) -> Iterable[Finding]:
     """
     reported: set[Place] = set()
     for host in services:
-        for place, finding in host.shadows:
+        for place, finding in host.hidden:
             if place not in reported:
                 reported.add(place)
                 yield finding

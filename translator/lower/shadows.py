@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import islice
-from operator import is_
+from itertools import compress, islice
+from operator import attrgetter, eq, is_, is_not
 from typing import TYPE_CHECKING, TypeAlias
 
 from translator.ir import HeaderMatch, PathKind, ValueKind
@@ -20,7 +20,7 @@ from translator.lower.regexes import full_match, literal_prefix
 from translator.report import rules
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
     from translator.ir import Match, PathMatch, QueryMatch
     from translator.lower.findings import Finding, Place
@@ -137,7 +137,22 @@ class Unit:
     """The routes that are hidden, each with its finding."""
 
 
-def find_shadows(entries: Iterable[Entry], known: Mapping[str, Unit]) -> dict[str, Unit]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadows:
+    """Which routes of one virtual host are hidden by others."""
+
+    entries: tuple[Entry, ...] = ()
+    """All routes, in the order in which Envoy tries them."""
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    """The valid ones in units that have nothing to do with each other, by the path of each."""
+
+    @property
+    def found(self) -> tuple[tuple[Place, Finding], ...]:
+        """The routes that are hidden, each with its finding."""
+        return tuple(shadow for unit in self.units.values() for shadow in unit.shadows)
+
+
+def find_shadows(entries: tuple[Entry, ...], known: Shadows) -> Shadows:
     """
     Find the valid routes of one virtual host that earlier valid ones hide.
 
@@ -147,17 +162,37 @@ def find_shadows(entries: Iterable[Entry], known: Mapping[str, Unit]) -> dict[st
     Args:
         entries: The routes, in the order in which Envoy tries them.
         known: What was found before; the result does not depend on it.
-
-    Returns:
-        The routes in units that have nothing to do with each other, by the path of each.
     """
+    beginnings = map(_beginning, entries)
+    if len(entries) == len(known.entries) and all(
+        map(eq, beginnings, map(_beginning, known.entries))
+    ):
+        return Shadows(entries=entries, units=_renewed(entries, known))
     numbered = [
         (entry.beginning, number, entry)
         for number, entry in enumerate(entries)
         if entry.beginning is not None
     ]
     units: dict[str, Unit] = {}
-    _divide(numbered, [], known, units, 2)
+    _divide(numbered, [], known.units, units, 2)
+    return Shadows(entries=entries, units=units)
+
+
+_beginning: Callable[[Entry], str | None] = attrgetter("beginning")
+
+
+def _renewed(entries: tuple[Entry, ...], known: Shadows) -> Mapping[str, Unit]:
+    """Look again at the units of the routes that are others now, whose paths begin as before."""
+    differ = map(is_not, known.entries, entries)
+    others = {
+        id(old): new for old, new in compress(zip(known.entries, entries, strict=True), differ)
+    }
+    units = dict(known.units)
+    for root, unit in units.items() if others else ():
+        if not others.keys().isdisjoint(map(id, unit.entries)):
+            before = tuple([others.get(id(each), each) for each in unit.before])
+            members = tuple([others.get(id(each), each) for each in unit.entries])
+            units[root] = Unit(before=before, entries=members, shadows=_shadows(members, before))
     return units
 
 
