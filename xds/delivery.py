@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from xds.subscription import NO_NAMES, Subscription
@@ -90,6 +91,10 @@ class Rejection:
     """When it came, by the stream's clock."""
 
 
+_NOTHING_REFUSED: Final[Mapping[tuple[str, str], Rejection]] = MappingProxyType({})
+"""There are thousands of streams, and hardly any refuses anything."""
+
+
 @dataclass(slots=True, eq=False)
 class Delivery:
     """
@@ -110,14 +115,14 @@ class Delivery:
     The version that the client was sent of each resource, or said it has; empty where that is not
     known, None where it was told that there is none.
     """
-    due: set[str] | None = None
+    due: frozenset[str] | None = None
     """
     The names of which the client may not have what it should: only these are looked at for an
     update. None if it may be any, as before everything was looked at once.
     """
     acked: dict[str, Resource] = field(default_factory=dict)
     """What it has acknowledged; of a collection, without what has been removed since."""
-    refused: dict[tuple[str, str], Rejection] = field(default_factory=dict)
+    refused: Mapping[tuple[str, str], Rejection] = field(default_factory=lambda: _NOTHING_REFUSED)
     """
     Names and versions that it refused, the oldest first, with its words. None of them is ever sent
     again on this stream, also if the client unsubscribes and comes back (rules 24 and 103).
@@ -223,7 +228,7 @@ class Delivery:
     def look_at(self, names: Iterable[str]) -> None:
         """Have it considered for some names whether the client has what it should."""
         if self.due is not None:
-            self.due.update(names)
+            self.due = self.due.union(names)
 
     def look_at_all(self) -> None:
         """Have it considered for every name."""
@@ -240,11 +245,11 @@ class Delivery:
             sent: What of it is sent now.
             others: The names that have to be looked at again besides what is not.
         """
-        self.due = set()
+        due = set(others)
         if len(sent) < len(changed):
-            self.due.update(resource.name for resource in changed)
-            self.due.difference_update(resource.name for resource in sent)
-        self.due.update(others)
+            missing = {resource.name for resource in changed}
+            due |= missing.difference(resource.name for resource in sent)
+        self.due = frozenset(due) or NO_NAMES
 
     def in_use_of(self, name: str) -> Resource | None:
         """Return what the client uses under a name, or may begin to use any moment."""
@@ -276,8 +281,8 @@ class Delivery:
 
     def refuse(self, versions: Mapping[str, str], rejection: Rejection) -> None:
         """Note what the client will never be sent again; it goes on with what it had."""
+        self.refused = {**self.refused, **dict.fromkeys(versions.items(), rejection)}
         for name, version in versions.items():
-            self.refused[name, version] = rejection
             if self.held.get(name) not in {version, ""}:
                 continue  # a newer one is under way
             if (last := self.acked.get(name)) is not None:
@@ -285,8 +290,8 @@ class Delivery:
             else:
                 self.held.pop(name, None)
         oldest = list(self.refused)[:-_REFUSED]
-        for each in oldest:
-            del self.refused[each]
+        if oldest:
+            self.refused = dict(list(self.refused.items())[-_REFUSED:])
         self.look_at(versions)
         self.look_at(name for name, _ in oldest)
         self.dirty = True

@@ -145,7 +145,7 @@ class Stream(ABC, Generic[R]):
         """Forget what the client refused, and return what is tried once more."""
         for delivery in self._deliveries.values():
             if delivery.refused:
-                delivery.refused.clear()
+                delivery.refused = {}
                 delivery.look_at_all()
                 delivery.dirty = True
         return self._flush()

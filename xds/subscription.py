@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
 
 WILDCARD: Final = "*"
 NO_NAMES: Final[frozenset[str]] = frozenset()
+_FEW: Final = 8
+"""So many names are likely to be those of other streams as well."""
 
 
 class Subscription:
@@ -50,7 +53,7 @@ class Subscription:
         if listed:
             self._nothing_means_all = False
         self.wildcard = WILDCARD in listed or self._nothing_means_all
-        before, self.names = self.names, listed - {WILDCARD} or NO_NAMES
+        before, self.names = self.names, _shared(listed - {WILDCARD})
         return self.names - before
 
     def update(self, subscribe: Iterable[str], unsubscribe: Iterable[str]) -> frozenset[str]:
@@ -67,5 +70,15 @@ class Subscription:
             self.wildcard = not added and not removed
             self._nothing_means_all = False
         self.wildcard = (self.wildcard or WILDCARD in added) and WILDCARD not in removed
-        before, self.names = self.names, (self.names | added) - removed - {WILDCARD} or NO_NAMES
+        before, self.names = self.names, _shared((self.names | added) - removed - {WILDCARD})
         return self.names - before
+
+
+def _shared(names: frozenset[str]) -> frozenset[str]:
+    """Return the same object for the same few names: thousands of streams have them alike."""
+    return _few(names) if 0 < len(names) <= _FEW else names or NO_NAMES
+
+
+@functools.lru_cache(maxsize=1024)
+def _few(names: frozenset[str]) -> frozenset[str]:
+    return names

@@ -108,13 +108,13 @@ def test_what_is_gone_is_forgotten_but_refusals_are_not():
 
     verdicts.retain(frozenset(), refused=1)
 
-    assert [X] == [content for content, _ in verdicts.all()]
+    assert [X] == list(verdicts.all())
 
     newer = Content("type", "z", "1")
     verdicts.refuse(newer, Voice(node="a", agent=NEW), "no", 5, {"a": NEW})
     verdicts.retain(frozenset(), refused=1)
 
-    assert [newer] == [content for content, _ in verdicts.all()]
+    assert [newer] == list(verdicts.all())
     assert frozenset({newer}) == verdicts.refused_by_all_contents
 
     verdicts.forgive()
