@@ -74,6 +74,11 @@ class Quarantine:
         )
         for refusal in self.refusals:
             self._by_owner[refusal.owner][refusal.subject, refusal.content] = refusal
+        self._owners = frozenset((ref.kind, *ref.key) for ref in self._by_owner)
+        self._looked_at: dict[int, tuple[tuple[ir.Route, ...], bool]] = {}
+        """Whether any of some routes is an owner's, by the identity of the routes, which are kept
+        alive here: the same hundred thousand are in what was served, what was good and what is
+        wanted."""
 
     def __bool__(self) -> bool:
         return bool(self._by_owner)
@@ -161,7 +166,7 @@ class Quarantine:
         self, routes: tuple[ir.Route, ...], former: tuple[ir.Route, ...]
     ) -> tuple[ir.Route, ...]:
         """Replace those of the good routes of a host that turned out to be refused."""
-        if not any(self._known(route.source) for route in routes):
+        if not self._concerns(routes):
             return routes
         proven = {group[0].identity: group for group in groups(former)}
         good: list[ir.Route] = []
@@ -173,7 +178,7 @@ class Quarantine:
         return same(tuple(good), routes)
 
     def _mark_host(self, host: ir.VirtualHost, hits: list[Hit]) -> ir.VirtualHost:
-        if not any(self._known(route.source) for route in host.routes):
+        if not self._concerns(host.routes):
             return host
         guilty: set[str] = set()
         for group in groups(host.routes):
@@ -205,8 +210,16 @@ class Quarantine:
             if refusal is not None:
                 yield Hit(refusal=refusal, source=source)
 
+    def _concerns(self, routes: tuple[ir.Route, ...]) -> bool:
+        """Tell whether anything of the owners of some routes is refused."""
+        known = self._looked_at.get(id(routes))
+        if known is None:
+            known = routes, any(self._known(route.source) for route in routes)
+            self._looked_at[id(routes)] = known
+        return known[1]
+
     def _known(self, source: ir.Source) -> bool:
-        return owner_of(source) in self._by_owner
+        return (source.kind, source.namespace, source.name) in self._owners
 
 
 NO_REFUSALS: Final = Quarantine(())
