@@ -105,6 +105,15 @@ def test_nothing_is_sent_again_after_a_restart(plane):
     assert before == versions(plane)
     assert ["unchanged"] == [event["result"] for event in plane.events("reload_finished")]
     assert [] == plane.events("snapshot_published")
+
+
+def test_nothing_is_written_again_after_a_restart(plane):
+    """As long as no Envoy says anything new, what is on the disk stays as it is."""
+    reloaded(plane)
+
+    restart(plane)
+    reloaded(plane)
+
     assert [False] == [event["written"] for event in plane.events("state_saved")]
 
 
