@@ -43,7 +43,6 @@ class Affected:
 class Host:
     """One virtual service, and what its routes became."""
 
-    service: TableDraft
     draft: HostDraft
     visited: frozenset[Key]
     """The tables that it leads to."""
@@ -136,7 +135,6 @@ def _host(
     domains = own_domains(resource, found)
     shadows = find_shadows(entries, old.shadows if old is not None else Shadows())
     return Host(
-        service=service,
         draft=HostDraft(
             resource=resource,
             domains=domains,
