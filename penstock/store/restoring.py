@@ -105,7 +105,7 @@ class Restorer:
                 )
         return (
             Memory(
-                resources={ref: resources[ref] for ref in sorted(resources)},
+                resources=resources,
                 proxies=proxies,
                 proven=proven,
             ),
