@@ -177,15 +177,21 @@ class Sequence:
         return current.version == acked.version or (name, current.version) in delivery.refused
 
     def _lingering(self, snapshot: Snapshot, now: float) -> Mapping[str, Resource]:
-        """Return the clusters that have left the snapshot, but not yet the client's routes."""
+        """
+        Return the clusters that have left the snapshot, but not yet the client's routes.
+
+        A client that names its clusters says itself when it does without one. gRPC acknowledges
+        routes before it uses them: their clusters and endpoints are yet to come.
+        """
         clusters = self._deliveries.get(CLUSTER)
         routes = self._deliveries.get(ROUTE_CONFIGURATION)
         gone = frozenset() if clusters is None else _gone(clusters, snapshot.resources(CLUSTER))
         if clusters is None or routes is None or not gone:
             self._lingering_since = {}
             return {}
-        needed = {name for resource in routes.in_use() for name in resource.requires}
-        used = {name: clusters.in_use_of(name) for name in sorted(gone & needed)}
+        if clusters.subscription.wildcard:
+            gone &= {name for resource in routes.in_use() for name in resource.requires}
+        used = {name: clusters.in_use_of(name) for name in sorted(gone)}
         known = {name: resource for name, resource in used.items() if resource is not None}
         self._lingering_since = {name: self._lingering_since.get(name, now) for name in known}
         return {

@@ -286,6 +286,27 @@ def test_rule_88_not_for_ever(make):
 
 
 @both
+def test_rule_88_clusters_that_are_named(make):
+    """Who names its clusters, as gRPC does, acknowledges routes first and uses them later."""
+    client = make(A)
+    for type_url, name in ((LDS, "l"), (RDS, "r"), (CDS, "a"), (EDS, "a")):
+        for response in client.ask(type_url, name):
+            client.ack(response, name)
+
+    routes = client.publish(B)
+    silent = acked(client, routes)
+    both_clusters = client.ask(CDS, "a", "b") if make is Sotw else client.ask(CDS, "b")
+    still_silent = [each for r in both_clusters for each in client.ack(r, "a", "b")]
+
+    assert ["RDS r"] == said(routes)
+    assert [] == silent
+    assert {"sotw": "CDS a b", "delta": "CDS b"}[kind(client)] == said(both_clusters)[0]
+    assert [] == still_silent
+    removed = client.wait(19.9) + client.wait(0.1)
+    assert {"sotw": "CDS b", "delta": "CDS -a"}[kind(client)] == said(removed)[0]
+
+
+@both
 def test_rule_88_unused_clusters_go_at_once(make):
     """A cluster that no route of the client needs is removed in the same response."""
     client = make(world("a x", routes={"r": "a"})).start("r")
