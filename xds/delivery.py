@@ -110,6 +110,8 @@ class Delivery:
     """Whether the client has asked for the type on this stream."""
     resumed: bool = False
     """Whether the client came with resources of this type from an earlier stream."""
+    brought: frozenset[str] = NO_NAMES
+    """What it said it has from there, in versions of which nothing else is known."""
     held: dict[str, str | None] = field(default_factory=dict)
     """
     The version that the client was sent of each resource, or said it has; empty where that is not
@@ -287,6 +289,8 @@ class Delivery:
                 continue  # a newer one is under way
             if (last := self.acked.get(name)) is not None:
                 self.held[name] = last.version
+            elif self.subscription.wildcard and (self.resumed or name in self.brought):
+                self.held[name] = ""  # it may go on with what it had on an earlier stream
             else:
                 self.held.pop(name, None)
         oldest = list(self.refused)[:-_REFUSED]

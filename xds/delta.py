@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from xds.exchange import ProtocolError, Receipt, RequestKind, Response
 from xds.settlement import accept, reject, repeat
 from xds.stream import Stream
+from xds.subscription import NO_NAMES
 from xds.types import CLUSTER, COLLECTIONS, LOAD_ASSIGNMENT
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class DeltaStream(Stream[DeltaRequest]):
             resource = self._snapshot and self._snapshot.get(delivery.type_url, name)
             if resource is not None and resource.version == version:
                 delivery.acked[name] = resource
+        delivery.brought = frozenset(versions.keys() - delivery.acked.keys()) or NO_NAMES
         if delivery.type_url == CLUSTER:
             self._before = None
             if versions:
@@ -108,6 +110,7 @@ class DeltaStream(Stream[DeltaRequest]):
             )
         for name in sent.removed:
             delivery.acked.pop(name, None)
+        delivery.brought = delivery.brought.difference(sent.removed) or NO_NAMES
         return Receipt(kind=RequestKind.ACK, type_url=type_url, acked=accept(delivery, sent))
 
     def _subscribe(
@@ -174,10 +177,9 @@ class DeltaStream(Stream[DeltaRequest]):
         unknown = {
             n for n in absent if n not in held and (n in subscription.names or n in delivery.owed)
         }
-        if delivery.type_url != LOAD_ASSIGNMENT:
-            # What was refused does exist. Endpoints are waited for, whatever became of them.
-            unknown -= delivery.blocked
-        return gone | unknown
+        # What was refused does exist. Endpoints are waited for, whatever became of them.
+        refused = NO_NAMES if delivery.type_url == LOAD_ASSIGNMENT else delivery.blocked
+        return (gone | unknown) - refused
 
     def _postponed(self, delivery: Delivery, missing: set[str], now: float) -> set[str]:
         """

@@ -142,6 +142,7 @@ class SotwStream(Stream[SotwRequest]):
             return Receipt(kind=RequestKind.STALE, type_url=type_url)
         if type_url in COLLECTIONS:
             delivery.acked = {}
+            delivery.resumed = False  # the response was everything
             older = ()
         acked: dict[str, str] = {}
         for each in (*older, sent):
@@ -185,17 +186,20 @@ class SotwStream(Stream[SotwRequest]):
     ) -> list[Response]:
         """Return the whole collection, if it differs from what the client has (rules 39, 40)."""
         held, names = delivery.held, look.names
-        gone = [n for n in (held if names is None else names) if n in held and n not in look.wanted]
+        gone = {n for n in (held if names is None else names) if n in held and n not in look.wanted}
         asked = delivery.answer_owed or bool(delivery.owed)
-        if not changed and not gone and not asked:
+        if not changed and gone <= delivery.blocked and not asked:
             delivery.looked_at((), (), look.lingering)
             return []
         held_back = [r for r in changed if self._sequence.holds_back(snapshot, r, now)]
         if held_back or (self._busy(delivery, now) and not asked):
             delivery.waiting = True
             return []
-        for name in gone:
-            del held[name]
+        wanted = look.wanted
+        if names is not None:
+            wanted = self._wanted(delivery, look.view, None, ordered=not look.lingering)
+        for name in gone | (delivery.blocked - wanted.keys()):
+            held.pop(name, None)
         held.update((resource.name, resource.version) for resource in changed)
         delivery.forget_removed(names)
         delivery.looked_at((), (), look.lingering)
@@ -203,9 +207,6 @@ class SotwStream(Stream[SotwRequest]):
         delivery.answer_owed = False
         if delivery.type_url == CLUSTER:
             self._send_endpoints_behind(snapshot, changed)
-        wanted = look.wanted
-        if names is not None:
-            wanted = self._wanted(delivery, look.view, None, ordered=not look.lingering)
         version = snapshot.version_of(delivery.type_url, wanted.values())
         return [self._respond(delivery, now, wanted.values(), version=version)]
 

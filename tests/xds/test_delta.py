@@ -66,6 +66,15 @@ class TestSubscriptions:
 
         assert ["LDS -gone"] == said(client.ask(LDS, have=have))
 
+    def test_rule_55_gone_after_its_update_was_refused(self):
+        """Who refuses an update goes on with what it brought, until that is removed."""
+        client = Delta(world("a", edits={"CDS a": "bad"}))
+        cds, _ = client.ask(CDS, have={"a": "older"})
+
+        assert [] == client.nack(cds)
+        assert ["CDS -a"] == said(client.publish(world("")))
+        assert [] == client.publish(world("a", edits={"CDS a": "bad"}))
+
     def test_rules_55_and_88_cluster_gone_meanwhile(self):
         """A cluster that was removed meanwhile goes when the client has the newest routes."""
         client = Delta(AB)

@@ -148,6 +148,15 @@ class TestRequests:
         assert [] == client.wait(1000)
         assert {"r": AB.get(RDS, "r").version} == client.heard[1].rejected
 
+    def test_rule_40_gone_after_its_update_was_refused(self):
+        """Who refuses an update goes on with what it brought, until that is removed."""
+        client = Sotw(world("a", edits={"CDS a": "bad"}))
+        [cds, _] = client.ask(CDS, version="older")
+
+        assert [] == client.nack(cds, version="older")
+        assert ["CDS"] == said(client.publish(world("")))
+        assert [] == client.publish(world("a", edits={"CDS a": "bad"}))
+
     @pytest.mark.parametrize("error", [None, "no"])
     def test_rule_25_names_of_a_verdict(self, error):
         """Names that come with an ACK or NACK are taken."""
