@@ -42,20 +42,19 @@ class Patched(Mapping[K, T]):
 
     __slots__ = ("_length", "base", "patch")
 
-    def __init__(self, base: Mapping[K, T], patch: Mapping[K, T | None]) -> None:
+    def __init__(self, before: Mapping[K, T], changed: Mapping[K, T | None]) -> None:
         """
         Put a patch over a mapping.
 
         Args:
-            base: The mapping; nobody changes it any more.
-            patch: What takes the place of its values; None for what is not there.
+            before: The mapping, which may have been made so itself; nobody changes it any more.
+            changed: What takes the place of its values; None for what is not there.
         """
-        self.base = base
-        self.patch = patch
-        there = sum(key in base for key in patch)
-        gone = sum(value is None for value in patch.values())
-        added = len(patch) - there
-        self._length = len(base) + added - gone
+        self.base, patch = _parts(before)
+        self.patch = {**patch, **changed}
+        there = sum(key in before for key in changed)
+        gone = sum(value is None for value in changed.values())
+        self._length = len(before) + len(changed) - there - gone
 
     def __getitem__(self, key: K) -> T:
         value = self.patch.get(key, _AS_BEFORE)
@@ -142,7 +141,7 @@ def updated(
     )
     base, patch = _parts(before)
     if not grows and len(base) > _SMALL and len(patch) + len(changed) <= _MOST_PATCHES:
-        return Patched(base, {**patch, **changed})
+        return Patched(before, changed)
     after = dict(base) if type(base) is dict else {key: base[key] for key in base}
     for key, value in (*patch.items(), *changed.items()):
         if value is None:
