@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _IMPORTS = """
 import os
-import penstock.cli, penstock.serve
+import penstock.cli, penstock.serve_command, penstock.serve
 from xds import messages
 messages.message_class("envoy.service.discovery.v3.DeltaDiscoveryRequest")
 os._exit(0)  # to take everything down again is no part of a start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-__all__ = ["has_colours", "option"]
+__all__ = ["config_argument", "has_colours", "option"]
+
+config_argument = click.argument(
+    "config", type=click.Path(path_type=Path), default="config", envvar="PENSTOCK_CONFIG"
+)
+"""The resources that a command is about."""
 
 
 def option(*names: str, **settings: Any) -> Callable[[Any], Any]:
