@@ -230,7 +230,7 @@ class Delivery:
     def look_at(self, names: Iterable[str]) -> None:
         """Have it considered for some names whether the client has what it should."""
         if self.due is not None:
-            self.due = self.due.union(names)
+            self.due = self.due.union(names) or NO_NAMES
 
     def look_at_all(self) -> None:
         """Have it considered for every name."""
