@@ -36,15 +36,22 @@ def repeat(delivery: Delivery, sent: Sent, *, but: Collection[str] = ()) -> None
 
 
 def accept(delivery: Delivery, sent: Sent) -> Mapping[str, str]:
-    """Note an ACK (rules 22 and 59), and return the versions it is for."""
-    delivery.acked.update(sent.resources)
+    """
+    Note an ACK (rules 22 and 59), and return the versions it is for.
+
+    What a client does not want any more it passes over, whatever it is.
+    """
+    taken, subscription = sent.resources, delivery.subscription
+    if not subscription.wildcard:
+        taken = {name: each for name, each in taken.items() if name in subscription.names}
+    delivery.acked.update(taken)
     if delivery.refused:
         # It stands in for what was refused.
-        delivery.look_at(sent.resources)
+        delivery.look_at(taken)
     delivery.acked_version = sent.version
     delivery.clear()
     delivery.absolve()
-    return {name: resource.version for name, resource in sent.resources.items()}
+    return {name: resource.version for name, resource in taken.items()}
 
 
 def reject(

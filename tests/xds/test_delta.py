@@ -101,6 +101,16 @@ class TestSubscriptions:
 
         assert ["EDS a"] == said(client.ask(EDS, "a", "b", have=versions(AB, EDS, "a", "b")))
 
+    def test_rule_59_ack_of_what_was_dropped(self):
+        """An ACK is not for what the client did not want any more when it got the response."""
+        client = Delta(AB)
+        [response] = client.ask(EDS, "a", "b")
+        client.ask(EDS, drop=["a"])
+
+        client.ack(response)
+
+        assert {"b": AB.get(EDS, "b").version} == client.heard[-1].acked
+
     @pytest.mark.parametrize(
         ("nonce", "error", "kind"),
         [

@@ -128,6 +128,16 @@ class TestRequests:
         [state] = client.stream.state()
         assert (response.version, False) == (state.acked_version, state.pending)
 
+    def test_rule_22_ack_of_what_was_dropped(self):
+        """An ACK is not for what the client did not want any more when it got the response."""
+        client = Sotw(AB)
+        [response] = client.ask(EDS, "a", "b")
+        client.ask(EDS, "b")
+
+        client.ack(response, "b")
+
+        assert {"b": AB.get(EDS, "b").version} == client.heard[-1].acked
+
     def test_rule_23_old_version_is_no_nack(self):
         """A new nonce with an old version and no error is neither ACK nor NACK."""
         client = Sotw(AB)
