@@ -28,6 +28,16 @@ class StreamEnd(Exception):  # noqa: N818 - an end need not be an error
         self.code = code
 
 
+def learn() -> None:
+    """
+    Learn the messages that clients send.
+
+    That happens once, takes as long as to answer many requests, and nobody should wait for it.
+    """
+    for parse_one in _PARSE.values():
+        parse_one(b"")
+
+
 def parse(method: Method, payload: object) -> tuple[Any, Node | None]:
     """
     Parse what was read: a request, and the node if it has one.

@@ -25,7 +25,7 @@ from xds.encoder import Encoder
 from xds.identity import Identity, anybody
 from xds.limits import Limits
 from xds.observer import Observer, StreamInfo
-from xds.requests import StreamEnd, parse
+from xds.requests import StreamEnd, learn, parse
 from xds.services import METHODS
 from xds.session import House, Session
 
@@ -114,6 +114,7 @@ class AdsServer:
         Raises:
             OSError: The address cannot be listened on.
         """
+        learn()
         server = grpc.aio.server(options=self._limits.channel_options())
         services: defaultdict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]]
         services = defaultdict(dict)
