@@ -155,7 +155,7 @@ class DeltaStream(Stream[DeltaRequest]):
                 delivery.held[name] = None
         if delivery.type_url in COLLECTIONS:
             delivery.forget_removed(look.names)
-        delivery.held.update((resource.name, resource.version) for resource in ready)
+        delivery.held.update({resource.name: resource.version for resource in ready})
         delivery.looked_at(changed, ready, postponed | look.lingering)
         if delivery.type_url == CLUSTER:
             self._send_endpoints_behind(snapshot, ready)

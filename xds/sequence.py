@@ -137,44 +137,40 @@ class Sequence:
                 if name in routes
                 for cluster in routes[name].requires
             }
-        if not self._deliveries[resource.type_url].holds(resource.name):
-            return not all(self._sent(snapshot, name) for name in needed)
-        if self._all_ready(snapshot, needed):
+        clusters = self._deliveries.get(CLUSTER)
+        if clusters is None or self._all_ready(snapshot, clusters, needed):
             return False
-        return not all(self._ready(snapshot, name) for name in needed)
+        if self._deliveries[resource.type_url].holds(resource.name):
+            return not all(self._ready(snapshot, clusters, name) for name in needed)
+        held = clusters.held
+        unsent = [name for name in needed if held.get(name) is None]
+        return not all(self._does_without(snapshot, clusters, name) for name in unsent)
 
-    def _all_ready(self, snapshot: Snapshot, names: Iterable[str]) -> bool:
+    def _all_ready(self, snapshot: Snapshot, clusters: Delivery, names: Iterable[str]) -> bool:
         """
         Tell at a glance whether the client has acknowledged the newest of all clusters.
 
         That is nearly always so, and a route configuration may need thousands.
         """
-        delivery = self._deliveries.get(CLUSTER)
-        if delivery is None:
-            return True
-        newest, acked = snapshot.resources(CLUSTER), delivery.acked
+        newest, acked = snapshot.resources(CLUSTER), clusters.acked
         return all(map(operator.is_, map(newest.get, names), map(acked.get, names)))
 
-    def _sent(self, snapshot: Snapshot, name: str) -> bool:
-        """Tell whether the client was sent a cluster, in whatever version."""
-        delivery = self._deliveries.get(CLUSTER)
-        if delivery is None or name not in snapshot.resources(CLUSTER):
+    def _does_without(self, snapshot: Snapshot, clusters: Delivery, name: str) -> bool:
+        """Tell whether the client will not be sent a cluster, so that there is no use waiting."""
+        if name not in snapshot.resources(CLUSTER):
             return True
-        if not delivery.subscription.wants(name) or name in delivery.blocked:
-            return True
-        return delivery.held.get(name) is not None
+        return not clusters.subscription.wants(name) or name in clusters.blocked
 
-    def _ready(self, snapshot: Snapshot, name: str) -> bool:
+    def _ready(self, snapshot: Snapshot, clusters: Delivery, name: str) -> bool:
         """Tell whether the client has a cluster, in its current version, and it is warm."""
-        delivery = self._deliveries.get(CLUSTER)
         current = snapshot.get(CLUSTER, name)
-        if delivery is None or current is None or not delivery.subscription.wants(name):
+        if current is None or not clusters.subscription.wants(name):
             return True
-        acked = delivery.acked.get(name)
+        acked = clusters.acked.get(name)
         if acked is None:
             return False
         # A refused update leaves the client with a warm cluster of the version before.
-        return current.version == acked.version or (name, current.version) in delivery.refused
+        return current.version == acked.version or (name, current.version) in clusters.refused
 
     def _lingering(self, snapshot: Snapshot, now: float) -> Mapping[str, Resource]:
         """

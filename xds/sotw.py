@@ -200,7 +200,7 @@ class SotwStream(Stream[SotwRequest]):
             wanted = self._wanted(delivery, look.view, None, ordered=not look.lingering)
         for name in gone | (delivery.blocked - wanted.keys()):
             held.pop(name, None)
-        held.update((resource.name, resource.version) for resource in changed)
+        held.update({resource.name: resource.version for resource in changed})
         delivery.forget_removed(names)
         delivery.looked_at((), (), look.lingering)
         delivery.owed = NO_NAMES
@@ -228,7 +228,7 @@ class SotwStream(Stream[SotwRequest]):
                 if not delivery.held.get(name)
             ]
         ready = self._ready(snapshot, delivery, changed, now)
-        delivery.held.update((resource.name, resource.version) for resource in ready)
+        delivery.held.update({resource.name: resource.version for resource in ready})
         delivery.looked_at(changed, ready, look.lingering)
         together, alone = self._divide(delivery, ready)
         batches = [together] if together else []
