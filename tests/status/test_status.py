@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import pty
 import re
-import signal
-import subprocess
-import sys
-import termios
 import threading
-import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -21,92 +14,27 @@ import pytest
 from click.testing import CliRunner
 from support.control_plane import ControlPlane
 from support.files import save
-from support.processes import Process, free_port
+from support.processes import free_port
 from support.waiting import wait_until
+from two_teams import (
+    SETTINGS,
+    TABLE,
+    TIME,
+    TYPO,
+    edit,
+    last,
+    metrics,
+    routes_metric,
+    status,
+    wait_for,
+)
 
 from penstock.cli import program
 from penstock.overview import Client, as_text, is_healthy
 from xds.testing import FakeEnvoy
 from xds.types import CLUSTER, ROUTE_CONFIGURATION
 
-APP = """\
-apiVersion: gateway.solo.io/v1
-kind: VirtualService
-metadata: {name: app, namespace: gloo-system}
-spec:
-  virtualHost:
-    domains: ['*']
-    routes:
-      - matchers: [{prefix: /echo}]
-        delegateAction: {ref: {name: routes, namespace: echo}}
-      - matchers: [{prefix: /foxtrot}]
-        delegateAction: {ref: {name: routes, namespace: foxtrot}}
-"""
-TABLE = """\
-apiVersion: gateway.solo.io/v1
-kind: RouteTable
-metadata: {{name: routes, namespace: {team}}}
-spec:
-  routes:
-    - matchers: [{{prefix: /{team}}}]
-      directResponseAction: {{status: {status}, body: {team}}}
-"""
-SETTINGS = """\
-apiVersion: gloo.solo.io/v1
-kind: Settings
-metadata: {name: default, namespace: gloo-system}
-spec: {gloo: {invalidConfigPolicy: {POLICY: true}}}
-"""
-TYPO = TABLE.format(team="echo", status=200).replace("prefix", "prefx")
-TIME = r"\d\d:\d\d:\d\dZ"
-
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def config(tmp_path):
-    config = tmp_path / "config"
-    save(config / "gateway" / "app.yaml", APP)
-    for team in ("echo", "foxtrot"):
-        save(config / team / "routes.yaml", TABLE.format(team=team, status=200))
-    return config
-
-
-@pytest.fixture
-def server(config, tmp_path):
-    with ControlPlane(config, tmp_path) as server:
-        wait_for(server, "reload_finished")
-        yield server
-
-
-def wait_for(server, event, count=1):
-    def found():
-        events = server.events(event)
-        return server.alive() and len(events) >= count and events
-
-    return wait_until(found, f"{count} times {event}")
-
-
-def edit(server, path, text):
-    """Write a file, and wait until the server has dealt with it."""
-    count = len(server.events("reload_finished"))
-    save(path, text)
-    wait_for(server, "reload_finished", count + 1)
-
-
-def status(server, *options):
-    address = f"127.0.0.1:{server.admin_port}"
-    return CliRunner().invoke(program, ["status", "--server", address, *options])
-
-
-def metrics(server):
-    url = f"http://127.0.0.1:{server.admin_port}/metrics"
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return set(answer.read().decode().splitlines())
-
-
-def routes_metric(outcome, number):
-    return f'penstock_routes{{outcome="{outcome}",proxy="gateway-proxy"}} {number:.1f}'
 
 
 def test_a_hold_from_its_beginning_to_its_end(config, server):
@@ -159,10 +87,6 @@ def test_a_hold_from_its_beginning_to_its_end(config, server):
     assert "gateway-proxy" == begin["proxy"] == end["proxy"]
     assert ["PEN201"] == [event["code"] for event in server.events("finding_reported")]
     assert ["PEN201"] == [event["code"] for event in server.events("finding_resolved")]
-
-
-def last(result):
-    return result.output.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -419,145 +343,3 @@ def test_what_is_no_url(url):
 
     assert 2 == result.exit_code
     assert "Invalid value for '--server'" in result.output
-
-
-def test_watching_follows_a_server(config, server, tmp_path):
-    """Without a terminal there is one block for each change, and Ctrl-C ends it well."""
-    command = [sys.executable, "-m", "penstock", "status", "--watch"]
-    command += ["--server", f"127.0.0.1:{server.admin_port}"]
-    with Process(command, tmp_path / "watch.log") as watching:
-        wait_until(lambda: "No problems detected." in watching.tail(), "the first block")
-        edit(server, config / "echo" / "routes.yaml", TYPO)
-        wait_until(lambda: "1 proxy held" in watching.tail(), "the second block")
-
-        assert 0 == watching.end(signal.SIGINT)
-
-    blocks = watching.tail().split("--- ")[1:]
-    assert 2 == len(blocks)
-    assert all(re.match(rf"\d{{4}}-\d\d-\d\d {TIME}\npenstock ", block) for block in blocks)
-
-
-def test_watching_for_programs(config, server, tmp_path):
-    """As JSON there is one document a line for each change, the same that one look tells."""
-    command = [sys.executable, "-m", "penstock", "status", "--watch", "-o", "json"]
-    command += ["--server", f"127.0.0.1:{server.admin_port}"]
-    with Process(command, tmp_path / "watch.log") as watching:
-        wait_until(lambda: watching.log.read_text().count("\n") == 1, "the first document")
-        edit(server, config / "echo" / "routes.yaml", TYPO)
-        wait_until(lambda: watching.log.read_text().count("\n") == 2, "the second document")
-
-        assert 0 == watching.end(signal.SIGINT)
-
-    first, second = map(json.loads, watching.log.read_text().splitlines())
-    now = json.loads(status(server, "-o", "json").output)
-    for document in (second, now):
-        del document["status"]["uptime_seconds"]
-    assert (0, 1) == tuple(each["reports"]["summary"]["errors"] for each in (first, second))
-    assert now == second
-
-
-def test_watching_on_a_terminal(config, server, tmp_path):
-    """On a terminal it is one picture that is written over, also while the server is away."""
-    leader, follower = pty.openpty()
-    termios.tcsetwinsize(follower, (24, 100))
-    command = [sys.executable, "-m", "penstock", "status", "--watch"]
-    command += ["--server", f"127.0.0.1:{server.admin_port}"]
-    written = bytearray()
-    watching = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower)
-    os.close(follower)
-    os.set_blocking(leader, False)
-
-    def seen(text, count=1):
-        def look():
-            with suppress(BlockingIOError, OSError):
-                written.extend(os.read(leader, 65536))
-            return written.count(text) >= count
-
-        wait_until(look, f"{count} times {text}", deadline=20)
-
-    try:
-        seen(b"No problems detected.", 2)
-        edit(server, config / "echo" / "routes.yaml", TYPO)
-        seen(b"1 proxy held")
-        server.kill()
-        seen(b"Error: cannot reach")
-        seen(b"this is what it said at")
-        watching.send_signal(signal.SIGINT)
-        seen(b"\x1b[?25h")
-
-        assert 0 == watching.wait(10)
-    finally:
-        watching.kill()
-        watching.wait()
-        os.close(leader)
-    pictures = written.split(b"\x1b[H")[1:]
-    assert 1 == written.count(b"\x1b[2J")
-    assert len(pictures) >= 4
-    assert all(picture.count(b"\r\n") <= 23 for picture in pictures)
-    assert all(b"\x1b[J" in picture for picture in pictures)
-
-
-def check(server, *options):
-    address = f"127.0.0.1:{server.admin_port}"
-    return CliRunner().invoke(program, ["check", "--server", address, *options])
-
-
-def test_check_asks_a_server(config, server):
-    """What a server has found is told like what is found in a folder, in every format."""
-    clean = check(server)
-    edit(server, config / "echo" / "routes.yaml", TYPO)
-    local, asked = CliRunner().invoke(program, ["check", str(config)]), check(server)
-    formats = {
-        form: (
-            CliRunner().invoke(program, ["check", str(config), "--format", form]),
-            check(server, "--format", form),
-        )
-        for form in ("github", "sarif")
-    }
-    document = json.loads(check(server, "--format", "json").output)
-
-    assert (0, 1) == (clean.exit_code, asked.exit_code)
-    assert "No problems detected." in clean.output
-    held = re.compile(r"proxy gateway-proxy is held at its last good routes.*")
-    start = local.output.index(str(config))
-    assert held.sub("", asked.output).splitlines()[:3] == local.output[start:].splitlines()[:3]
-    assert "= effect: proxy gateway-proxy is held at its last good routes since" in asked.output
-    assert 1 == document["summary"]["errors"]
-    for here, there in formats.values():
-        assert here.exit_code == there.exit_code == 1
-        assert document["findings"][0]["code"] in there.output
-
-
-def test_check_asks_a_server_that_envoy_refused(config, server):
-    """It knows what no folder can tell: what Envoy refuses, at its place, in Envoy's words."""
-
-    async def main():
-        async with FakeEnvoy(server.ads_port, node="edge-1") as envoy:
-            await envoy.subscribe(ROUTE_CONFIGURATION, "listener-::-8080-routes")
-            for _ in range(3):  # both routes, then each of them
-                await envoy.nack(await envoy.expect(ROUTE_CONFIGURATION), "not like that")
-            await asyncio.to_thread(wait_for, server, "update_traced")
-
-    asyncio.run(main())
-    wait_for(server, "reload_finished", 2)
-    answer = check(server)
-
-    assert 1 == answer.exit_code
-    assert "PEN501" in answer.output
-    assert "fake refuses this route: not like that" in answer.output
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["config", "--server", "127.0.0.1:1"], "give CONFIG or --server, not both"),
-        (["--server", "ftp://x"], "is not the URL of a server"),
-        (["--server", "127.0.0.1:1"], "cannot reach a Penstock server"),
-    ],
-)
-def test_check_of_a_server_that_cannot_be_asked(arguments, words):
-    """Who cannot be asked was not checked."""
-    result = CliRunner().invoke(program, ["check", *arguments])
-
-    assert 2 == result.exit_code
-    assert words in result.output
