@@ -1,5 +1,5 @@
 """
-How long the event loop is kept from the streams, at the start and during a storm of edits.
+How long the event loop is kept from the streams: at the start, when an Envoy comes, in a storm.
 
 The program runs as `penstock serve` composes it, in a process of its own whose event loop is
 watched from inside: each step of it is timed on the CPU, and a task that sleeps for a millisecond
@@ -79,13 +79,17 @@ def run(effort: Effort) -> Iterator[Figure]:
             with Stream(server.port, server.pid) as stream:
                 subscribe_like_envoy(stream)
                 _settle(server.pid)
-                server.ask("take")
+                coming = server.ask("take")
                 time.sleep(_STORM_SECONDS if effort.complete else 1.0)
                 rest = server.ask("take")
                 _storm(world, effort, folder, stream)
                 _settle(server.pid)
                 storm = server.ask("take")
-    for when, measured in (("at its start", start), ("in a storm of edits", storm)):
+    for when, measured in (
+        ("at its start", start),
+        ("when the first Envoy comes", coming),
+        ("in a storm of edits", storm),
+    ):
         for kind, value, least, mark in (
             ("longest step of the event loop, CPU", measured[0], rest[0], 10.0),
             ("longest time for which it answered nobody", measured[1], rest[1], 50.0),
