@@ -189,6 +189,14 @@ class Delivery:
         older = tuple(self.in_flight.pop(each) for each in nonces[: nonces.index(nonce)])
         return self.in_flight.pop(nonce), older
 
+    def trust_later(self, sent: Sent) -> None:
+        """Note that the client gave a verdict on a response: it was ready for those behind it."""
+        for later in self.in_flight.values():
+            if later.doubted_at is not None and not later.resources.keys().isdisjoint(
+                sent.resources
+            ):
+                later.doubted_at = None
+
     def under_way(self, name: str, *, whole: bool = False) -> Sent | None:
         """
         Return the newest response without a verdict that has a resource of this name.

@@ -41,6 +41,7 @@ def accept(delivery: Delivery, sent: Sent) -> Mapping[str, str]:
 
     What a client does not want any more it passes over, whatever it is.
     """
+    delivery.trust_later(sent)
     taken, subscription = sent.resources, delivery.subscription
     if not subscription.wildcard:
         taken = {name: each for name, each in taken.items() if name in subscription.names}
@@ -72,6 +73,7 @@ def reject(
         complete: Whether the response had to hold everything, so that it cannot be split.
         now: When it came, by the stream's clock.
     """
+    delivery.trust_later(sent)
     everything = {name: resource.version for name, resource in sent.resources.items()}
     changed = {
         name: version

@@ -340,6 +340,20 @@ class TestVerdicts:
         assert ["EDS a b"] == said(client.wait(0.1))
         assert [] == client.wait(1000)
 
+    @pytest.mark.parametrize("error", [None, "no"])
+    def test_rule_72_not_what_came_behind_a_verdict(self, error):
+        """Who gives a verdict on the response before was ready for the one behind it."""
+        client = Delta(world("a"))
+        _, first = client.ask(CDS)
+        client.wait(5)
+        _, behind = client.publish(world("a", edits={"CDS a": "2"}))
+        assert [] == client.ask(EDS, "a")
+
+        client.ask(EDS, nonce=first.nonce, error=error)
+
+        assert ["EDS a"] == said([behind])
+        assert [] == client.wait(1000)
+
     def test_rule_72_not_behind_other_updates(self):
         """What the client waits for does not wait for a verdict on something else."""
         client = Delta(AB)
