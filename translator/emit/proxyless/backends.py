@@ -8,13 +8,10 @@ Envoy's documentation "Load balancer subsets"). Here it is made once for each de
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 from urllib.parse import quote
 
 from translator import ir
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Endpoints: TypeAlias = tuple[ir.Endpoint, ...]
 
@@ -43,30 +40,8 @@ class Share:
     """Relative to the other shares of the destination; 1 or more."""
 
 
-def all_endpoints(proxy: ir.Proxy) -> Mapping[str, Endpoints]:
-    """
-    Tell which endpoints each cluster of a proxy has.
-
-    A Unix socket is on Envoy's machine, not on the client's, so a cluster that has one has none.
-    """
-    discovered = {each.cluster: each.endpoints for each in proxy.load_assignments}
-    found: dict[str, Endpoints] = {}
-    for cluster in proxy.clusters:
-        match cluster.discovery:
-            case ir.EndpointDiscovery():
-                endpoints = discovered.get(cluster.name, ())
-            case ir.StaticHosts(endpoints=endpoints) | ir.DnsHosts(endpoints=endpoints):
-                pass
-            case ir.Pipe():
-                endpoints = ()
-            case _:
-                assert_never(cluster.discovery)
-        found[cluster.name] = endpoints
-    return found
-
-
 def shares(
-    cluster: ir.Cluster, endpoints: Endpoints, destination: ir.Destination
+    cluster: ir.Cluster, discovered: Endpoints, destination: ir.Destination
 ) -> tuple[Share, ...]:
     """
     Divide what is sent to a destination among clusters; to one, unless its hosts are names.
@@ -76,16 +51,17 @@ def shares(
 
     Args:
         cluster: The cluster of the destination.
-        endpoints: All endpoints of the cluster.
+        discovered: The endpoints of the cluster, if it has not got them itself.
         destination: The cluster and the labels.
     """
+    endpoints = _endpoints(cluster.discovery, discovered)
     chosen = _distinct(select(endpoints, cluster.subsets, destination.subset))
     if isinstance(cluster.discovery, ir.DnsHosts) and chosen:
         return tuple(
             Share(
                 backend=Backend(
                     name=f"{cluster.name}#{endpoint.address}:{endpoint.port}",
-                    endpoints=(endpoint,),
+                    endpoints=(ir.Endpoint(address=endpoint.address, port=endpoint.port),),
                     resolved=True,
                     source=cluster.source,
                 ),
@@ -137,6 +113,23 @@ def name(cluster: str, subset: ir.Labels) -> str:
         return cluster
     pairs = (f"{quote(key, safe=_SAFE)}={quote(value, safe=_SAFE)}" for key, value in subset)
     return f"{cluster}?{'&'.join(pairs)}"
+
+
+def _endpoints(discovery: ir.Discovery, discovered: Endpoints) -> Endpoints:
+    """
+    Tell which endpoints a cluster has.
+
+    A Unix socket is on Envoy's machine, not on the client's, so a cluster that has one has none.
+    """
+    match discovery:
+        case ir.EndpointDiscovery():
+            return discovered
+        case ir.StaticHosts(endpoints=endpoints) | ir.DnsHosts(endpoints=endpoints):
+            return endpoints
+        case ir.Pipe():
+            return ()
+        case _:
+            assert_never(discovery)
 
 
 def _with(endpoints: Endpoints, labels: ir.Labels) -> Endpoints:
