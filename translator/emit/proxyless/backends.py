@@ -24,10 +24,8 @@ class Backend:
     """A cluster as gRPC can have one."""
 
     name: str
-    endpoints: Endpoints
-    """What answers, each address once; nothing if calls are to fail."""
-    resolved: bool
-    """Whether the only endpoint has a name that the client resolves; the others are addresses."""
+    host: ir.Endpoint | None
+    """The only endpoint, which has a name that the client resolves; None if it is told all."""
     source: ir.Source
 
 
@@ -36,6 +34,8 @@ class Share:
     """A part of what is sent to a destination."""
 
     backend: Backend
+    assignment: ir.LoadAssignment | None
+    """What answers, each address once, nothing if calls are to fail; None for a host."""
     weight: int
     """Relative to the other shares of the destination; 1 or more."""
 
@@ -61,19 +61,18 @@ def shares(
             Share(
                 backend=Backend(
                     name=f"{cluster.name}#{endpoint.address}:{endpoint.port}",
-                    endpoints=(ir.Endpoint(address=endpoint.address, port=endpoint.port),),
-                    resolved=True,
+                    host=ir.Endpoint(address=endpoint.address, port=endpoint.port),
                     source=cluster.source,
                 ),
+                assignment=None,
                 weight=endpoint.weight or 1,
             )
             for endpoint in chosen
         )
     subset = destination.subset if cluster.subsets is not None else ()
-    backend = Backend(
-        name=name(cluster.name, subset), endpoints=chosen, resolved=False, source=cluster.source
-    )
-    return (Share(backend=backend, weight=1),)
+    backend = Backend(name=name(cluster.name, subset), host=None, source=cluster.source)
+    assignment = ir.LoadAssignment(cluster=backend.name, endpoints=chosen)
+    return (Share(backend=backend, assignment=assignment, weight=1),)
 
 
 def select(endpoints: Endpoints, subsets: ir.Subsets | None, wanted: ir.Labels) -> Endpoints:

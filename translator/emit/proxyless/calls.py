@@ -10,7 +10,6 @@ import re2
 
 from translator import ir
 from translator.emit.routes import divided
-from translator.reuse import same_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -70,10 +69,9 @@ def _run(
     if before is not None and before.routes == routes and before.destinations.isdisjoint(moved):
         return before
     taken = [(route, match) for route in routes if (match := _call_match(route.match)) is not None]
-    calls = tuple([_call(route, match, divide) for route, match in taken])
     return Run(
         routes=routes,
-        calls=calls if before is None else same_items(calls, before.calls),
+        calls=tuple([_call(route, match, divide) for route, match in taken]),
         destinations=frozenset([each for route, _ in taken for each in _destinations(route)]),
     )
 

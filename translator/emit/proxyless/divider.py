@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from translator.emit.proxyless.backends import shares
 from translator.reuse import changes, same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from translator import ir
     from translator.emit.proxyless.backends import Backend, Share
-
-_by_name: Callable[[Backend], str] = attrgetter("name")
 
 
 class Divider:
@@ -33,8 +28,8 @@ class Divider:
         """
         self.backends: tuple[Backend, ...] = ()
         """Those that wanted destinations lead to, sorted by name; known when it is finished."""
-        self.discovered: tuple[Backend, ...] = ()
-        """Those of them whose endpoints we tell; the others' are resolved by the client."""
+        self.load_assignments: tuple[ir.LoadAssignment, ...] = ()
+        """The endpoints of those that have any of their own."""
         self.moved: set[ir.Destination] = set()
         """The destinations that led to other backends before, or by other weights."""
         self._clusters = {each.name: each for each in proxy.clusters}
@@ -60,16 +55,17 @@ class Divider:
                 del self._shares[destination]
             self._differs = True
         if self._differs:
-            backends = {
-                share.backend.name: share.backend
-                for divided in self._shares.values()
-                for share in divided
+            found = {
+                share.backend.name: share for divided in self._shares.values() for share in divided
             }
-            self.backends = tuple(sorted(backends.values(), key=_by_name))
-            self.discovered = tuple([each for each in self.backends if not each.resolved])
+            ordered = [found[name] for name in sorted(found)]
+            self.backends = tuple([share.backend for share in ordered])
+            self.load_assignments = tuple(
+                [share.assignment for share in ordered if share.assignment is not None]
+            )
 
     def _take_over(self, before: Divider) -> None:
-        self.backends, self.discovered = before.backends, before.discovered
+        self.backends, self.load_assignments = before.backends, before.load_assignments
         self._shares = dict(before._shares)
         changed = changes(self._clusters, before._clusters) | changes(
             self._assignments, before._assignments

@@ -46,12 +46,11 @@ def cluster(backend: Backend) -> Resource:
     """Encode a Cluster: of addresses by EDS, of a name by LOGICAL_DNS (gRFC A37)."""
     fields: Fields = {"name": backend.name, "metadata": provenance(backend.source)}
     requires: frozenset[str] = frozenset()
-    if backend.resolved:
+    if backend.host is not None:
         fields["type"] = "LOGICAL_DNS"
-        (endpoint,) = backend.endpoints
         fields["load_assignment"] = {
             "cluster_name": backend.name,
-            "endpoints": [{"lb_endpoints": [_endpoint(endpoint)]}],
+            "endpoints": [{"lb_endpoints": [_endpoint(backend.host)]}],
         }
     else:
         fields["type"] = "EDS"
@@ -61,7 +60,7 @@ def cluster(backend: Backend) -> Resource:
     return Resource.of(CLUSTER, backend.name, body, requires=requires)
 
 
-def load_assignment(backend: Backend) -> Resource:
+def load_assignment(assignment: ir.LoadAssignment) -> Resource:
     """
     Encode a ClusterLoadAssignment.
 
@@ -69,7 +68,7 @@ def load_assignment(backend: Backend) -> Resource:
     endpoints of one weight are a locality, which has the weight of all of them.
     """
     groups: dict[int, list[ir.Endpoint]] = {}
-    for endpoint in backend.endpoints:
+    for endpoint in assignment.endpoints:
         groups.setdefault(endpoint.weight or 1, []).append(endpoint)
     weights = _shrunk([(weight, len(groups[weight])) for weight in sorted(groups)])
     localities: list[Fields] = [
@@ -83,11 +82,11 @@ def load_assignment(backend: Backend) -> Resource:
     body = encode(
         build(
             "envoy.config.endpoint.v3.ClusterLoadAssignment",
-            cluster_name=backend.name,
+            cluster_name=assignment.cluster,
             endpoints=localities,
         )
     )
-    return Resource.of(LOAD_ASSIGNMENT, backend.name, body)
+    return Resource.of(LOAD_ASSIGNMENT, assignment.cluster, body)
 
 
 def _shrunk(groups: Sequence[tuple[int, int]]) -> list[int]:

@@ -45,8 +45,8 @@ class Proxyless:
     destinations are backends."""
     backends: tuple[Backend, ...]
     """Those that routes lead to."""
-    discovered: tuple[Backend, ...]
-    """Those of them whose endpoints we tell; the others' are resolved by the client."""
+    load_assignments: tuple[ir.LoadAssignment, ...]
+    """The endpoints of the backends, but for those that the client resolves."""
     proxy: ir.Proxy = field(compare=False, repr=False)
     """What it was rewritten from."""
     named: Mapping[str, tuple[Service, ...]] = field(compare=False, repr=False)
@@ -85,7 +85,7 @@ def proxyless(proxy: ir.Proxy, previous: Proxyless | None = None) -> Proxyless:
         services=services,
         route_configurations=tuple(configurations),
         backends=divide.backends,
-        discovered=divide.discovered,
+        load_assignments=divide.load_assignments,
         proxy=proxy,
         named=named,
         hosts=hosts,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from translator.emit.proxyless.names import Service
 
 _by_name: Callable[[Backend | Service], str] = attrgetter("name")
+_by_cluster: Callable[[ir.LoadAssignment], str] = attrgetter("cluster")
 _NOTHING: Final = proxyless(
     ir.Proxy(name="", listeners=(), route_configurations=(), clusters=(), load_assignments=())
 )
@@ -34,7 +35,9 @@ def emit_proxyless(now: Proxyless, previous: tuple[Proxyless, Snapshot] | None =
     old, made = previous or (_NOTHING, Snapshot.of(()))
     edits = Edits(made)
     edits.add(CLUSTER, cluster, now.backends, old.backends, _by_name)
-    edits.add(LOAD_ASSIGNMENT, load_assignment, now.discovered, old.discovered, _by_name)
+    edits.add(
+        LOAD_ASSIGNMENT, load_assignment, now.load_assignments, old.load_assignments, _by_cluster
+    )
     edits.add(LISTENER, listener, now.services, old.services, _by_name)
     edits.add_routes(now.route_configurations, old.route_configurations)
     return edits.snapshot()
