@@ -25,7 +25,7 @@ def test_edits_one_by_one_equal_an_emission_from_nothing(pool, data):
     """Whatever was emitted before, all is as if emitted at once, and what is equal is kept."""
     proxy = pool[0]
     now = emit_for_grpc(proxy)
-    for _ in range(data.draw(st.integers(1, 8))):
+    for _ in range(data.draw(st.integers(4, 12))):
         proxy = data.draw(edits(proxy, pool))
         before, now = now, emit_for_grpc(proxy, now)
 
@@ -42,7 +42,7 @@ def edits(draw, proxy, pool):
     other = draw(st.sampled_from(pool))
     mine = {host.name: host for host in hosts_of(proxy)}
     number = draw(st.integers(0, len(proxy.clusters) - 1))
-    match draw(st.sampled_from(["port", "hosts", "routes", "cluster", "endpoints"])):
+    match draw(st.sampled_from(["port", "hosts", "domains", "routes", "cluster", "endpoints"])):
         case "port":
             listener = replace(proxy.listeners[0], port=draw(st.sampled_from([80, 8080])))
             return replace(proxy, listeners=(listener,))
@@ -50,6 +50,10 @@ def edits(draw, proxy, pool):
             there = mine | {host.name: host for host in hosts_of(other)}
             names = draw(st.lists(st.sampled_from(sorted(there)), unique=True))
             return with_hosts(proxy, {name: there[name] for name in names})
+        case "domains" if mine:
+            name = draw(st.sampled_from(sorted(mine)))
+            domains = draw(st.lists(st.sampled_from(["a.test", "b.test:80", "*"]), unique=True))
+            return with_hosts(proxy, mine | {name: replace(mine[name], domains=tuple(domains))})
         case "routes" if mine:
             name = draw(st.sampled_from(sorted(mine)))
             known = {route.name: route for it in (other, proxy) for route in routes_of(it)}
@@ -223,3 +227,42 @@ def test_a_subset_lasts_as_long_as_a_route_wants_it():
     names = [list(made.resources(CLUSTER)) for _, made in (before, between, after)]
     assert [["c?version=v1"], ["c?version=v1", "d?version=v1"], ["c?version=v1"]] == names
     assert wire(before[1]) == wire(after[1])
+
+
+def test_other_names_of_hosts_cost_the_routes_that_lead_to_them(done):
+    """A host that the client resolves is a share in each route, of its own weight."""
+    one, other = (ir.Endpoint(address=address, port=80) for address in ("one.test", "other.test"))
+    first, second = (
+        replace(WORLD.clusters[1], discovery=ir.DnsHosts(endpoints=endpoints), subsets=None)
+        for endpoints in ((one, other), (replace(one, weight=2), other))
+    )
+    proxy = with_cluster(with_tables((*TABLES, table("t", cluster="d"))), first, ())
+    before = emit_for_grpc(proxy)
+    after = with_cluster(proxy, second, ())
+    for counted in done:
+        counted.clear()
+
+    _, snapshot = emit_for_grpc(after, before)
+
+    assert {route.name for route in table("t")} == set(done[0])
+    assert [("RouteConfiguration", "r/h")] == other_objects(snapshot, before[1])
+    assert wire(emit_for_grpc(after)[1]) == wire(snapshot)
+
+
+def test_another_domain_costs_no_route(done):
+    """A virtual host that gets another domain is dialled by it, with the routes that it has."""
+    before = emit_for_grpc(WORLD)
+    (host, other) = hosts_of(WORLD)
+    after = with_hosts(WORLD, {"h": replace(host, domains=("new.test",)), "i": other})
+    for counted in done:
+        counted.clear()
+
+    _, snapshot = emit_for_grpc(after, before)
+
+    assert ([], []) == done
+    assert [
+        ("Listener", "new.test"),
+        ("Listener", "new.test:80"),
+        ("RouteConfiguration", "r/h"),
+    ] == other_objects(snapshot, before[1])
+    assert wire(emit_for_grpc(after)[1]) == wire(snapshot)
