@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import lcm
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 import re2
 
@@ -149,6 +149,8 @@ def _action(action: ir.Action | None, divide: Divide) -> ir.Action | None:
             return ir.DirectResponse(status=status)
         case None:
             return None
+        case _:
+            assert_never(action)
     weights = _weights(parts)
     if len(weights) == 1:
         return ir.Forward(destination=ir.Destination(cluster=weights[0][0]))
