@@ -90,5 +90,5 @@ def _round(world: World, files: Mapping[str, bytes]) -> Iterator[tuple[str, floa
 
 
 def _for_grpc(proxy, previous):
-    calls = proxyless(proxy)
+    calls = proxyless(proxy, previous[0] if previous else None)
     return calls, emit_proxyless(calls, previous)

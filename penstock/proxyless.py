@@ -50,7 +50,7 @@ class ProxylessServing:
         state: Callable[[], State],
         served: Served,
         feed: Feed,
-        proxyless: Callable[[ir.Proxy], Proxyless] = proxyless,
+        proxyless: Callable[[ir.Proxy, Proxyless | None], Proxyless] = proxyless,
     ) -> None:
         """
         Get ready; `take` is a listener of the feed, `run` a task.
@@ -59,7 +59,7 @@ class ProxylessServing:
             state: Tells what Envoys are served.
             served: Where to put what gRPC clients are served.
             feed: Where to tell about it.
-            proxyless: From what Envoys do to what gRPC clients do.
+            proxyless: From what Envoys do to what gRPC clients do, and from what they did before.
         """
         self._state = state
         self._served = served
@@ -118,5 +118,5 @@ class ProxylessServing:
     def _emit(
         self, proxy: ir.Proxy, before: tuple[Proxyless, Snapshot] | None
     ) -> tuple[Proxyless, Snapshot]:
-        now = self._proxyless(proxy)
+        now = self._proxyless(proxy, before[0] if before is not None else None)
         return now, emit_proxyless(now, before)

@@ -4,6 +4,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from mutations import mutate
 from served import everything
+from support.grpc_emission import emit_for_grpc, remade, wire
 from teams import configurations
 
 from translator.emit import emit
@@ -20,11 +21,13 @@ def test_edits_one_by_one_equal_a_translation_from_nothing(data):
     After any series of edits, everything is as if it had been translated from nothing.
 
     "From nothing" means from the texts and from what has to be remembered, as after a restart. The
-    same are all reports, what is served and why, what is remembered, and every byte and version.
+    same are all reports, what is served and why, what is remembered, and every byte and version,
+    for Envoys and for gRPC clients. What gRPC clients are served as before is the very same object.
     """
     configuration = data.draw(configurations())
     now = translate(Inputs(files=configuration.files))
     sent = {proxy.name: (proxy, emit(proxy)) for proxy in now.proxies}
+    calls = {proxy.name: emit_for_grpc(proxy) for proxy in now.proxies}
     files, refusals = dict(configuration.files), ()
     for _ in range(data.draw(st.integers(1, 5))):
         files = data.draw(edits(configuration, files))
@@ -46,6 +49,12 @@ def test_edits_one_by_one_equal_a_translation_from_nothing(data):
             snapshot = emit(proxy, sent.get(proxy.name))
             sent[proxy.name] = proxy, snapshot
             assert wire(emit(other)) == wire(snapshot)
+            before = calls.get(proxy.name)
+            calls[proxy.name] = emit_for_grpc(proxy, before)
+            at_once = emit_for_grpc(other)
+            assert at_once[0] == calls[proxy.name][0]
+            assert wire(at_once[1]) == wire(calls[proxy.name][1])
+            assert [] == (remade(calls[proxy.name], before) if before is not None else [])
 
 
 @st.composite
@@ -108,15 +117,4 @@ def reasons(translation):
             {key: (d.served, d.good, d.outcomes) for key, d in served.decisions.items()},
         )
         for name, served in translation.served.items()
-    }
-
-
-def wire(snapshot):
-    """Every name, version and byte."""
-    return snapshot.version_info, {
-        type_url: [
-            (name, resource.version, resource.content, resource.body, resource.requires)
-            for name, resource in snapshot.resources(type_url).items()
-        ]
-        for type_url in snapshot.types()
     }

@@ -56,11 +56,11 @@ class World:
     def set(self, key, snapshot):
         self.served[key] = snapshot
 
-    def rewrite(self, proxy):
+    def rewrite(self, proxy, previous):
         self.rewritten.append(proxy.name)
         if proxy.name == "bug":
             raise RuntimeError("ours")
-        return proxyless(proxy)
+        return proxyless(proxy, previous)
 
     def serve(self, *proxies, loaded=False):
         self.state = State(

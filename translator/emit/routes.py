@@ -76,6 +76,17 @@ def route_configuration(
     return Resource.of_parts(ROUTE_CONFIGURATION, configuration.name, [Part.of(head), *hosts])
 
 
+def divided(routes: tuple[ir.Route, ...]) -> Iterator[tuple[ir.Route, ...]]:
+    """Divide routes into runs."""
+    start = 0
+    for end, (route, following) in enumerate(itertools.pairwise(routes), 1):
+        if _is_border(route, following):
+            yield routes[start:end]
+            start = end
+    if routes:
+        yield routes[start:]
+
+
 def body_limit(size: int) -> bytes:
     """Encode the part of a RouteConfiguration that allows direct responses of some size."""
     return encode(build(_CONFIGURATION, max_direct_response_body_size_bytes={"value": size}))
@@ -96,7 +107,7 @@ def _host(host: ir.VirtualHost, before: _Host | None) -> _Host:
         run
         if (run := known.get(routes[0].name)) is not None and run.routes == routes
         else _run(routes)
-        for routes in _divided(host.routes)
+        for routes in divided(host.routes)
     )
     body = _without_routes(host)
     # `virtual_hosts` is field 2 of a RouteConfiguration, `routes` field 3 of a VirtualHost.
@@ -133,16 +144,6 @@ def _run(routes: tuple[ir.Route, ...]) -> _Run:
         routes=routes,
         largest=max(body_sizes(routes), default=0),
     )
-
-
-def _divided(routes: tuple[ir.Route, ...]) -> Iterator[tuple[ir.Route, ...]]:
-    start = 0
-    for end, (route, following) in enumerate(itertools.pairwise(routes), 1):
-        if _is_border(route, following):
-            yield routes[start:end]
-            start = end
-    if routes:
-        yield routes[start:]
 
 
 def _is_border(before: ir.Route, after: ir.Route) -> bool:

@@ -40,22 +40,13 @@ def emit(proxy: ir.Proxy, previous: tuple[ir.Proxy, Snapshot] | None = None) -> 
         previous = nothing, Snapshot.of(())
     old, made = previous
 
-    def configuration(value: ir.RouteConfiguration) -> Resource:
-        return route_configuration(value, made.get(ROUTE_CONFIGURATION, value.name))
-
     edits = Edits(made)
     edits.add(CLUSTER, cluster, proxy.clusters, old.clusters, _by_name)
     edits.add(
         LOAD_ASSIGNMENT, load_assignment, proxy.load_assignments, old.load_assignments, _by_cluster
     )
     edits.add(LISTENER, listener, proxy.listeners, old.listeners, _by_name)
-    edits.add(
-        ROUTE_CONFIGURATION,
-        configuration,
-        proxy.route_configurations,
-        old.route_configurations,
-        _by_name,
-    )
+    edits.add_routes(proxy.route_configurations, old.route_configurations)
     return edits.snapshot()
 
 
@@ -106,6 +97,16 @@ class Edits:
             if key not in made or (former is not value and former != value):
                 self._changed.append(encode(value))
         self._removed += ((type_url, key) for key in made.keys() - set(names))
+
+    def add_routes(
+        self, now: tuple[ir.RouteConfiguration, ...], then: tuple[ir.RouteConfiguration, ...]
+    ) -> None:
+        """Encode route configurations, with the parts of those before that are still the same."""
+
+        def encode(value: ir.RouteConfiguration) -> Resource:
+            return route_configuration(value, self._made.get(ROUTE_CONFIGURATION, value.name))
+
+        self.add(ROUTE_CONFIGURATION, encode, now, then, _by_name)
 
     def snapshot(self) -> Snapshot:
         """Return the next snapshot."""

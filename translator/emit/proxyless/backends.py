@@ -8,13 +8,10 @@ Envoy's documentation "Load balancer subsets"). Here it is made once for each de
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 from urllib.parse import quote
 
 from translator import ir
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Endpoints: TypeAlias = tuple[ir.Endpoint, ...]
 
@@ -27,10 +24,8 @@ class Backend:
     """A cluster as gRPC can have one."""
 
     name: str
-    endpoints: Endpoints
-    """What answers, each address once; nothing if calls are to fail."""
-    resolved: bool
-    """Whether the only endpoint has a name that the client resolves; the others are addresses."""
+    host: ir.Endpoint | None
+    """The only endpoint, which has a name that the client resolves; None if it is told all."""
     source: ir.Source
 
 
@@ -39,34 +34,14 @@ class Share:
     """A part of what is sent to a destination."""
 
     backend: Backend
+    assignment: ir.LoadAssignment | None
+    """What answers, each address once, nothing if calls are to fail; None for a host."""
     weight: int
     """Relative to the other shares of the destination; 1 or more."""
 
 
-def all_endpoints(proxy: ir.Proxy) -> Mapping[str, Endpoints]:
-    """
-    Tell which endpoints each cluster of a proxy has.
-
-    A Unix socket is on Envoy's machine, not on the client's, so a cluster that has one has none.
-    """
-    discovered = {each.cluster: each.endpoints for each in proxy.load_assignments}
-    found: dict[str, Endpoints] = {}
-    for cluster in proxy.clusters:
-        match cluster.discovery:
-            case ir.EndpointDiscovery():
-                endpoints = discovered.get(cluster.name, ())
-            case ir.StaticHosts(endpoints=endpoints) | ir.DnsHosts(endpoints=endpoints):
-                pass
-            case ir.Pipe():
-                endpoints = ()
-            case _:
-                assert_never(cluster.discovery)
-        found[cluster.name] = endpoints
-    return found
-
-
 def shares(
-    cluster: ir.Cluster, endpoints: Endpoints, destination: ir.Destination
+    cluster: ir.Cluster, discovered: Endpoints, destination: ir.Destination
 ) -> tuple[Share, ...]:
     """
     Divide what is sent to a destination among clusters; to one, unless its hosts are names.
@@ -76,28 +51,28 @@ def shares(
 
     Args:
         cluster: The cluster of the destination.
-        endpoints: All endpoints of the cluster.
+        discovered: The endpoints of the cluster, if it has not got them itself.
         destination: The cluster and the labels.
     """
+    endpoints = _endpoints(cluster.discovery, discovered)
     chosen = _distinct(select(endpoints, cluster.subsets, destination.subset))
     if isinstance(cluster.discovery, ir.DnsHosts) and chosen:
         return tuple(
             Share(
                 backend=Backend(
                     name=f"{cluster.name}#{endpoint.address}:{endpoint.port}",
-                    endpoints=(endpoint,),
-                    resolved=True,
+                    host=ir.Endpoint(address=endpoint.address, port=endpoint.port),
                     source=cluster.source,
                 ),
+                assignment=None,
                 weight=endpoint.weight or 1,
             )
             for endpoint in chosen
         )
     subset = destination.subset if cluster.subsets is not None else ()
-    backend = Backend(
-        name=name(cluster.name, subset), endpoints=chosen, resolved=False, source=cluster.source
-    )
-    return (Share(backend=backend, weight=1),)
+    backend = Backend(name=name(cluster.name, subset), host=None, source=cluster.source)
+    assignment = ir.LoadAssignment(cluster=backend.name, endpoints=chosen)
+    return (Share(backend=backend, assignment=assignment, weight=1),)
 
 
 def select(endpoints: Endpoints, subsets: ir.Subsets | None, wanted: ir.Labels) -> Endpoints:
@@ -137,6 +112,23 @@ def name(cluster: str, subset: ir.Labels) -> str:
         return cluster
     pairs = (f"{quote(key, safe=_SAFE)}={quote(value, safe=_SAFE)}" for key, value in subset)
     return f"{cluster}?{'&'.join(pairs)}"
+
+
+def _endpoints(discovery: ir.Discovery, discovered: Endpoints) -> Endpoints:
+    """
+    Tell which endpoints a cluster has.
+
+    A Unix socket is on Envoy's machine, not on the client's, so a cluster that has one has none.
+    """
+    match discovery:
+        case ir.EndpointDiscovery():
+            return discovered
+        case ir.StaticHosts(endpoints=endpoints) | ir.DnsHosts(endpoints=endpoints):
+            return endpoints
+        case ir.Pipe():
+            return ()
+        case _:
+            assert_never(discovery)
 
 
 def _with(endpoints: Endpoints, labels: ir.Labels) -> Endpoints:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 
-from translator.emit.matches import encode_match
 from translator.emit.values import ADS, Fields, provenance, socket_address
-from translator.ir import DirectResponse, Forward, Redirect, Split
-from xds.messages import build, encode, field, pack, parse
+from xds.messages import build, encode, pack
 from xds.snapshot import Resource
-from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
+from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from translator import ir
     from translator.emit.proxyless.backends import Backend
-    from translator.emit.proxyless.services import Service
+    from translator.emit.proxyless.names import Service
 
 _HCM: Final = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _ROUTER: Final = "envoy.extensions.filters.http.router.v3.Router"
-_ROUTE: Final = "envoy.config.route.v3"
-_RETRIABLE: Final = frozenset(
-    {"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"}
-)
-"""The conditions of a retry that gRPC knows (gRFC A44)."""
 _MAX_SUM: Final = 2**32 - 1
 """The most that the weights of localities may sum to."""
 
@@ -49,28 +42,15 @@ def listener(service: Service) -> Resource:
     )
 
 
-def route_configuration(configuration: ir.RouteConfiguration) -> Resource:
-    """Encode a RouteConfiguration."""
-    body = encode(build(f"{_ROUTE}.RouteConfiguration", name=configuration.name))
-    hosts = (field(2, _virtual_host(host)) for host in configuration.virtual_hosts)
-    return Resource.of(
-        ROUTE_CONFIGURATION,
-        configuration.name,
-        body + b"".join(hosts),
-        requires=frozenset(_clusters(configuration)),
-    )
-
-
 def cluster(backend: Backend) -> Resource:
     """Encode a Cluster: of addresses by EDS, of a name by LOGICAL_DNS (gRFC A37)."""
     fields: Fields = {"name": backend.name, "metadata": provenance(backend.source)}
     requires: frozenset[str] = frozenset()
-    if backend.resolved:
+    if backend.host is not None:
         fields["type"] = "LOGICAL_DNS"
-        (endpoint,) = backend.endpoints
         fields["load_assignment"] = {
             "cluster_name": backend.name,
-            "endpoints": [{"lb_endpoints": [_endpoint(endpoint)]}],
+            "endpoints": [{"lb_endpoints": [_endpoint(backend.host)]}],
         }
     else:
         fields["type"] = "EDS"
@@ -80,7 +60,7 @@ def cluster(backend: Backend) -> Resource:
     return Resource.of(CLUSTER, backend.name, body, requires=requires)
 
 
-def load_assignment(backend: Backend) -> Resource:
+def load_assignment(assignment: ir.LoadAssignment) -> Resource:
     """
     Encode a ClusterLoadAssignment.
 
@@ -88,7 +68,7 @@ def load_assignment(backend: Backend) -> Resource:
     endpoints of one weight are a locality, which has the weight of all of them.
     """
     groups: dict[int, list[ir.Endpoint]] = {}
-    for endpoint in backend.endpoints:
+    for endpoint in assignment.endpoints:
         groups.setdefault(endpoint.weight or 1, []).append(endpoint)
     weights = _shrunk([(weight, len(groups[weight])) for weight in sorted(groups)])
     localities: list[Fields] = [
@@ -102,11 +82,11 @@ def load_assignment(backend: Backend) -> Resource:
     body = encode(
         build(
             "envoy.config.endpoint.v3.ClusterLoadAssignment",
-            cluster_name=backend.name,
+            cluster_name=assignment.cluster,
             endpoints=localities,
         )
     )
-    return Resource.of(LOAD_ASSIGNMENT, backend.name, body)
+    return Resource.of(LOAD_ASSIGNMENT, assignment.cluster, body)
 
 
 def _shrunk(groups: Sequence[tuple[int, int]]) -> list[int]:
@@ -118,76 +98,3 @@ def _shrunk(groups: Sequence[tuple[int, int]]) -> list[int]:
 
 def _endpoint(endpoint: ir.Endpoint) -> Fields:
     return {"endpoint": {"address": socket_address(endpoint.address, endpoint.port)}}
-
-
-def _virtual_host(host: ir.VirtualHost) -> bytes:
-    body = encode(
-        build(
-            f"{_ROUTE}.VirtualHost",
-            name=host.name,
-            domains=list(host.domains),
-            metadata=provenance(host.source),
-        )
-    )
-    return body + b"".join(field(3, _route(route)) for route in host.routes)
-
-
-def _route(route: ir.Route) -> bytes:
-    """
-    Encode a Route.
-
-    What is no forwarding stays in its place: a client fails the calls that take it, and no other
-    route gets them.
-    """
-    fields: Fields = {
-        "name": route.name,
-        "match": parse(f"{_ROUTE}.RouteMatch", encode_match(route.match)),
-        "metadata": provenance(route.source),
-    }
-    match route.action:
-        case Forward(destination=destination):
-            fields["route"] = {"cluster": destination.cluster, **_options(route.options)}
-        case Split(members=members):
-            weights: list[Fields] = [
-                {"name": member.destination.cluster, "weight": {"value": member.weight}}
-                for member in members
-            ]
-            fields["route"] = {
-                "weighted_clusters": {"clusters": weights},
-                **_options(route.options),
-            }
-        case Redirect():
-            fields["redirect"] = {}
-        case DirectResponse(status=status):
-            fields["direct_response"] = {"status": status}
-        case None:
-            raise ValueError(f"the invalid route {route.name} cannot be served")
-        case _:
-            assert_never(route.action)
-    return encode(build(f"{_ROUTE}.Route", **fields))
-
-
-def _options(options: ir.Options) -> Fields:
-    retries = options.retries
-    if retries is None or not retries.num_retries:  # gRPC refuses a policy of none
-        return {}
-    conditions = [each.strip() for each in retries.retry_on.split(",")]
-    known = [each for each in conditions if each in _RETRIABLE]
-    if not known:
-        return {}
-    return {
-        "retry_policy": {
-            "retry_on": ",".join(known),
-            "num_retries": {"value": retries.num_retries},
-        }
-    }
-
-
-def _clusters(configuration: ir.RouteConfiguration) -> Iterator[str]:
-    for host in configuration.virtual_hosts:
-        for route in host.routes:
-            match route.action:
-                case Forward(destination=destination):
-                    yield destination.cluster
-                case Split(members=members):
-                    yield from (member.destination.cluster for member in members)
