@@ -21,7 +21,7 @@ from translator.policy import (
     read_policy,
     serve,
 )
-from translator.resources import Past, update_index
+from translator.resources import PastResources, update_index
 from translator.reuse import changes, updated
 from translator.texts import read_file, readings
 
@@ -186,7 +186,7 @@ class _Translating:
         """Index and lower all resources, but for those that turned out to be invalid."""
         known = self._previous.files
         good = GoodResources(self._memory.resources)
-        past = Past(good=good, lost=self._lost.refs, rejected=rejected)
+        past = PastResources(good=good, lost=self._lost.refs, rejected=rejected)
         fresh = self._fresh
         index, conflicts = update_index(
             before.index,

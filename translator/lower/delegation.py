@@ -79,7 +79,7 @@ class Delegations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class DelegationsBefore:
     """What there was before."""
 
     index: Index
@@ -87,7 +87,7 @@ class Known:
     delegations: Delegations
 
 
-def find_delegations(index: Index, drafts: Drafts, before: Known) -> Delegations:
+def find_delegations(index: Index, drafts: Drafts, before: DelegationsBefore) -> Delegations:
     """
     Find out who delegates to whom.
 
@@ -129,7 +129,7 @@ def find_delegations(index: Index, drafts: Drafts, before: Known) -> Delegations
     )
 
 
-def _concerned(index: Index, drafts: Drafts, before: Known) -> Iterator[ResourceRef]:
+def _concerned(index: Index, drafts: Drafts, before: DelegationsBefore) -> Iterator[ResourceRef]:
     """Find the tables whose targets may be other than they were."""
     earlier, known, old = before.index, before.drafts, before.delegations
     concerned = {

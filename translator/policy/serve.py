@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from operator import is_
 from typing import TYPE_CHECKING
 
-from translator.policy.decisions import Outcome, Past, Traits, clusters_of, decide
+from translator.policy.decisions import Outcome, StandIns, Traits, clusters_of, decide
 from translator.policy.memory import ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
 from translator.policy.quarantine import NO_REFUSALS, Quarantine, owner_of
@@ -93,13 +93,13 @@ def serve(
         before: An earlier decision. Of what has not changed since it is used again; the result
             does not depend on it.
     """
-    past = Past(proxy=proxy, memory=memory, spare=spare)
+    stand_ins = StandIns(proxy=proxy, memory=memory, spare=spare)
     known: Mapping[tuple[str, str], HostDecision] = before.decisions if before is not None else {}
     decisions = known
     if before is None or not _nothing_to_decide(proxy, before):
         decisions = {
             (configuration.name, host.name): decide(
-                host, policy, past, quarantine, known.get((configuration.name, host.name))
+                host, policy, stand_ins, quarantine, known.get((configuration.name, host.name))
             )
             for configuration in proxy.route_configurations
             for host in configuration.virtual_hosts
@@ -132,7 +132,7 @@ def serve(
     traits = _traits(current, before)
     added = _missing(proxy, traits, before)
     if added:
-        current = _with_backends(current, added, past)
+        current = _with_backends(current, added, stand_ins)
     if before is not None:
         current = _reused(current, before.proxy, backends=bool(added))
     return Served(
@@ -248,12 +248,12 @@ def _by_table(routes: tuple[ir.Route, ...]) -> dict[ir.Source, list[ir.Route]]:
     return {replace(those[0].source, route=""): those for those in tables.values()}
 
 
-def _with_backends(proxy: ir.Proxy, missing: Iterable[str], past: Past) -> ir.Proxy:
+def _with_backends(proxy: ir.Proxy, missing: Iterable[str], stand_ins: StandIns) -> ir.Proxy:
     """Add clusters that routes need, with their endpoints."""
     clusters = list(proxy.clusters)
     assignments = list(proxy.load_assignments)
     for name in missing:
-        source = past.spare if name in past.spare.clusters else past.backends
+        source = stand_ins.spare if name in stand_ins.spare.clusters else stand_ins.backends
         clusters.append(source.clusters[name])
         if name in source.assignments:
             assignments.append(source.assignments[name])
