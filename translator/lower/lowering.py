@@ -68,10 +68,9 @@ class Lowered:
     affected: tuple[Affected, ...] = ()
     """Sorted."""
 
-    @property
-    def delegators(self) -> Mapping[ResourceRef, Place]:
-        """For each table the first route that delegates to it."""
-        return self.delegations.delegators
+    def delegator(self, ref: ResourceRef) -> Place | None:
+        """Return the first route that delegates to a table, if there is any."""
+        return self.delegations.delegator(ref)
 
     def labels(self, ref: ResourceRef) -> tuple[str, ...]:
         """Return the labels of the routes of a table, by which they can be blamed."""
