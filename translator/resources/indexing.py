@@ -260,9 +260,9 @@ def _with_names(before: tuple[str, ...], known: Mapping[str, bool]) -> tuple[str
     """Return names with others, or without some; hardly ever anything comes or goes."""
     if all(_has(before, name) is exists for name, exists in known.items()):
         return before
-    gone = {name for name, exists in known.items() if not exists}
-    come = {name for name, exists in known.items() if exists}
-    return tuple(sorted(come.union(before) - gone))
+    come = [name for name, exists in known.items() if exists]
+    rest = [name for name in before if name not in known]
+    return tuple(sorted(rest + come))
 
 
 def _has(names: tuple[str, ...], name: str) -> bool:
