@@ -150,7 +150,7 @@ def decide(
     if all(route.valid for route in host.routes):
         return HostDecision(wanted=host, served=host, good=host.routes)
     grounds = (policy, quarantine.refusals, *stand_ins.grounds(host.name))
-    if known is not None and known.wanted is host and known.grounds == grounds:
+    if known is not None and known.wanted == host and known.grounds == grounds:
         return known
     before = stand_ins.usable(host.name)
     routes: list[ir.Route] = []

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from translator.policy.decisions import Outcome, StandIns, Traits, clusters_of, decide
 from translator.policy.memory import ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
-from translator.policy.quarantine import NO_REFUSALS, Quarantine, owner_of
+from translator.policy.owners import owner_of
+from translator.policy.quarantine import NO_REFUSALS, Quarantine
 from translator.reuse import changes, same, same_items
 
 if TYPE_CHECKING:
