@@ -1,16 +1,28 @@
 """What a translation takes over from the one before changes nothing of what it says."""
 
+import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from mutations import mutate
+from rewiring import rewire
 from served import everything
 from teams import configurations
 
+from translator import reuse
 from translator.emit import emit
 from translator.pipeline import Inputs, restored, translate
 from translator.policy import suspects
 
 PROFILE = settings.get_profile("isolation")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _patches():
+    """Let mappings as small as these share what has not changed, as large ones do."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reuse, "_SMALL", 2)
+        patched.setattr(reuse, "_MOST_PATCHES", 6)
+        yield
 
 
 @PROFILE
@@ -48,11 +60,14 @@ def test_edits_one_by_one_equal_a_translation_from_nothing(data):
             assert wire(emit(other)) == wire(snapshot)
 
 
+_EDITS = ("mutate", "mutate", "rewire", "rewire", "restore", "touch", "remove")
+
+
 @st.composite
 def edits(draw, configuration, files):
     """Change some files: at random, back to what they were, or so that they are gone."""
     for _ in range(draw(st.integers(1, 3))):
-        kind = draw(st.sampled_from(["mutate", "mutate", "restore", "touch", "remove"]))
+        kind = draw(st.sampled_from(_EDITS))
         owner = draw(st.sampled_from([*configuration.teams, configuration.ops]))
         mine = {o: text for o, text in files.items() if o.startswith(f"{owner}/")}
         rest = {o: text for o, text in files.items() if o not in mine}
@@ -60,6 +75,8 @@ def edits(draw, configuration, files):
         match kind:
             case "mutate":
                 mine = mutate(draw, mine, owner, configuration)
+            case "rewire":
+                mine = rewire(draw, mine, owner, configuration)
             case "restore":
                 mine = configuration.of(owner)
             case "touch" if origin:
