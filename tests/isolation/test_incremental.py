@@ -11,7 +11,7 @@ from teams import configurations
 from translator import reuse
 from translator.emit import emit
 from translator.pipeline import Inputs, restored, translate
-from translator.policy import suspects
+from translator.policy import suspect, suspects
 
 PROFILE = settings.get_profile("isolation")
 
@@ -101,11 +101,21 @@ def lost(draw, files):
 def refused(draw, translation):
     """Choose what Envoys refuse of what is served."""
     found = [
-        suspect
+        each
         for proxy in translation.proxies
         for configuration in proxy.route_configurations
-        for suspect in suspects(configuration, None)
+        for each in suspects(configuration, None)
     ]
+    found += [
+        suspect(proxy, kind, name)
+        for proxy in translation.proxies
+        for kind, name in (
+            *(("Cluster", each.name) for each in proxy.clusters),
+            *(("Listener", each.name) for each in proxy.listeners if each.source is not None),
+            *(("ClusterLoadAssignment", each.cluster) for each in proxy.load_assignments),
+        )
+    ]
+    found = [each for each in found if each is not None]
     chosen = draw(st.lists(st.sampled_from(found), max_size=2)) if found else []
     return tuple(sorted({each.refusal("no", "envoy") for each in chosen}))
 

@@ -20,7 +20,7 @@ from translator.report import rules
 from translator.reuse import same, updated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from translator import ir
     from translator.policy.memory import Good
@@ -91,13 +91,10 @@ class Quarantine:
 
     def find(self, proxy: ir.Proxy) -> Iterator[Hit]:
         """Yield what of a proxy, but for its routes, was refused."""
-        if not self:
+        names = {each.owner.name for each in self.refusals if each.subject is not Subject.ROUTE}
+        if not names:
             return
-        # There are many clusters, and hardly ever is one refused.
-        names = {ref.name for ref in self._by_owner}
-        clusters = [cluster for cluster in proxy.clusters if cluster.source.name in names]
-        for cluster in clusters:
-            yield from self._whole(cluster.source, Subject.RESOURCE, cluster)
+        yield from self._backends(proxy, names)
         for listener in proxy.listeners:
             if listener.source is not None:
                 yield from self._whole(listener.source, Subject.RESOURCE, listener)
@@ -105,11 +102,6 @@ class Quarantine:
             for host in configuration.virtual_hosts:
                 if self._known(host.source):
                     yield from self._whole(host.source, Subject.RESOURCE, replace(host, routes=()))
-        sources = {cluster.name: cluster.source for cluster in clusters}
-        for assignment in proxy.load_assignments if sources else ():
-            source = sources.get(assignment.cluster)
-            if source is not None:
-                yield from self._whole(source, Subject.ENDPOINTS, assignment)
 
     def refuses(self, routes: tuple[ir.Route, ...]) -> bool:
         """Tell whether the Envoy routes of one written route were refused."""
@@ -218,6 +210,17 @@ class Quarantine:
             refusal = self._by_owner[owner_of(source)].get((subject, digest(value)))
             if refusal is not None:
                 yield Hit(refusal=refusal, source=source)
+
+    def _backends(self, proxy: ir.Proxy, names: Container[str]) -> Iterator[Hit]:
+        """Look at the clusters of resources with some names; there are thousands of others."""
+        clusters = [cluster for cluster in proxy.clusters if cluster.source.name in names]
+        for cluster in clusters:
+            yield from self._whole(cluster.source, Subject.RESOURCE, cluster)
+        sources = {cluster.name: cluster.source for cluster in clusters}
+        for assignment in proxy.load_assignments if sources else ():
+            source = sources.get(assignment.cluster)
+            if source is not None:
+                yield from self._whole(source, Subject.ENDPOINTS, assignment)
 
     def _concerned(self, routes: tuple[ir.Route, ...]) -> list[tuple[ir.Route, ...]]:
         """Group those of some routes that came from a resource of which anything is refused."""

@@ -188,14 +188,20 @@ def _missing(
     proxy: ir.Proxy, traits: Mapping[tuple[str, str], Traits], before: Served | None
 ) -> tuple[str, ...]:
     """Find the clusters that the routes need and nothing defines any more."""
-    if (
-        before is not None
-        and before.wanted.clusters is proxy.clusters
-        and not changes(traits, before.traits)
-    ):
-        return before.added
+    if before is not None and before.wanted.clusters is proxy.clusters:
+        changed = changes(traits, before.traits)
+        now, then = _clusters_of(traits, changed), _clusters_of(before.traits, changed)
+        # Where nothing was missing, all that was needed then is there.
+        if not changed or (not before.added and now <= then):
+            return before.added
     there = {cluster.name for cluster in proxy.clusters}
     return tuple(sorted({name for each in traits.values() for name in each.clusters - there}))
+
+
+def _clusters_of(
+    traits: Mapping[tuple[str, str], Traits], hosts: Iterable[tuple[str, str]]
+) -> set[str]:
+    return {name for host in hosts if host in traits for name in traits[host].clusters}
 
 
 def _reused(proxy: ir.Proxy, old: ir.Proxy, *, backends: bool) -> ir.Proxy:
