@@ -93,7 +93,7 @@ def explained(
 def _owners(ref: ResourceRef | None, lowered: Lowered) -> Iterator[tuple[str, Position]]:
     """Follow the delegations from a table up to its virtual service."""
     seen: set[ResourceRef] = set()
-    while ref is not None and ref not in seen and (place := lowered.delegators.get(ref)):
+    while ref is not None and ref not in seen and (place := lowered.delegator(ref)):
         seen.add(ref)
         ref = place.resource.ref
         yield f"delegated from {ref}", place.value

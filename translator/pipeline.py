@@ -15,13 +15,14 @@ from translator.policy import (
     Lost,
     Memory,
     Quarantine,
+    RouteOwners,
     Served,
     Subject,
     find_refused,
     read_policy,
     serve,
 )
-from translator.resources import Past, update_index
+from translator.resources import PastResources, update_index
 from translator.reuse import changes, updated
 from translator.texts import read_file, readings
 
@@ -60,6 +61,8 @@ class Work:
     """The same with former ones in the place of those that turned out to be invalid."""
     goods: frozenset[ResourceRef] = frozenset()
     """The resources that are remembered although they are not there any more, or not as such."""
+    owners: RouteOwners = field(default_factory=RouteOwners)
+    """Where routes came from; looked up only while something is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +140,8 @@ class _Translating:
     def __init__(self, inputs: Inputs, previous: Translation) -> None:
         self._inputs = inputs
         self._previous = previous
-        self._quarantine = Quarantine(inputs.refusals)
+        self._owners = RouteOwners(previous.work.owners)
+        self._quarantine = Quarantine(inputs.refusals, self._owners)
         self._memory = self._quarantine.disprove(previous.memory)
         self._fresh = previous.work.written is NOTHING
         self._read()
@@ -186,7 +190,7 @@ class _Translating:
         """Index and lower all resources, but for those that turned out to be invalid."""
         known = self._previous.files
         good = GoodResources(self._memory.resources)
-        past = Past(good=good, lost=self._lost.refs, rejected=rejected)
+        past = PastResources(good=good, lost=self._lost.refs, rejected=rejected)
         fresh = self._fresh
         index, conflicts = update_index(
             before.index,
@@ -249,7 +253,13 @@ class _Translating:
                 proxies={name: decision.memory for name, decision in served.items()},
                 proven=memory.proven,
             ),
-            work=Work(flawed=self._flawed, written=written, decided=decided, goods=goods),
+            work=Work(
+                flawed=self._flawed,
+                written=written,
+                decided=decided,
+                goods=goods,
+                owners=self._owners,
+            ),
         )
 
     def _serve(

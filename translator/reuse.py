@@ -9,7 +9,8 @@ only: no result depends on what there was before.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import compress
+from heapq import merge
+from itertools import chain, compress
 from operator import is_, is_not, itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -40,18 +41,22 @@ class Patched(Mapping[K, T]):
     A dictionary of a hundred thousand entries takes milliseconds to copy, and an edit is one entry.
     """
 
-    __slots__ = ("_length", "base", "patch")
+    __slots__ = ("_length", "_ordered", "base", "patch")
 
-    def __init__(self, before: Mapping[K, T], changed: Mapping[K, T | None]) -> None:
+    def __init__(
+        self, before: Mapping[K, T], changed: Mapping[K, T | None], *, ordered: bool = False
+    ) -> None:
         """
         Put a patch over a mapping.
 
         Args:
             before: The mapping, which may have been made so itself; nobody changes it any more.
             changed: What takes the place of its values; None for what is not there.
+            ordered: Whether the mapping is in the order of its keys, and is to stay so.
         """
         self.base, patch = _parts(before)
         self.patch = {**patch, **changed}
+        self._ordered = ordered
         there = sum(key in before for key in changed)
         gone = sum(value is None for value in changed.values())
         self._length = len(before) + len(changed) - there - gone
@@ -76,13 +81,10 @@ class Patched(Mapping[K, T]):
         return key in self.base if value is _AS_BEFORE else value is not None
 
     def __iter__(self) -> Iterator[K]:
-        patch = self.patch
-        for key in self.base:
-            if patch.get(key, _AS_BEFORE) is not None:
-                yield key
-        for key, value in patch.items():
-            if value is not None and key not in self.base:
-                yield key
+        base, patch = self.base, self.patch
+        kept = (key for key in base if patch.get(key, _AS_BEFORE) is not None)
+        added: list[Any] = [k for k, v in patch.items() if v is not None and k not in base]
+        return merge(kept, sorted(added)) if added and self._ordered else chain(kept, added)
 
     def __len__(self) -> int:
         return self._length
@@ -105,19 +107,10 @@ def changes(new: Mapping[K, object], old: Mapping[K, object]) -> set[K]:
     if len(new) == len(old) and all(map(is_, new, old)):
         # The same keys in the same order, as nearly always: no hash is needed.
         return set(compress(new, map(is_not, new.values(), old.values())))
-    get = old.get
-    found = {key for key, value in new.items() if get(key) is not value}
+    found = set(compress(new, map(is_not, new.values(), map(old.get, new))))
     if len(new) - sum(key not in old for key in found) < len(old):
         found |= old.keys() - new.keys()
     return found
-
-
-def same_keys(new: Mapping[K, object], old: Mapping[K, object]) -> bool:
-    """Tell whether two mappings have the same keys, one made of the other."""
-    (base, patch), (former, before) = _parts(new), _parts(old)
-    if base is former:
-        return all((key in new) is (key in old) for key in (*patch, *before))
-    return len(new) == len(old) and all(map(is_, new, old))
 
 
 def updated(
@@ -126,8 +119,7 @@ def updated(
     """
     Return a mapping with some other values, and without those that are None.
 
-    The cost is that of what changed, but for keys that are new where the order counts, and now and
-    then.
+    The cost is that of what changed, but for now and then.
 
     Args:
         before: The mapping.
@@ -136,18 +128,16 @@ def updated(
     """
     if all(before.get(key) is value for key, value in changed.items()):
         return before
-    grows = ordered and any(
-        value is not None and key not in before for key, value in changed.items()
-    )
     base, patch = _parts(before)
-    if not grows and len(base) > _SMALL and len(patch) + len(changed) <= _MOST_PATCHES:
-        return Patched(before, changed)
+    if len(base) > _SMALL and len(patch) + len(changed) <= _MOST_PATCHES:
+        return Patched(before, changed, ordered=ordered)
     after = dict(base) if type(base) is dict else {key: base[key] for key in base}
     for key, value in (*patch.items(), *changed.items()):
         if value is None:
             after.pop(key, None)
         else:
             after[key] = value
+    grows = ordered and any(key in after and key not in base for key in (*patch, *changed))
     return dict(sorted(after.items(), key=itemgetter(0))) if grows else after
 
 

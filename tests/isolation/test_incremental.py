@@ -1,17 +1,29 @@
 """What a translation takes over from the one before changes nothing of what it says."""
 
+import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from mutations import mutate
+from rewiring import rewire
 from served import everything
 from support.grpc_emission import emit_for_grpc, remade, wire
 from teams import configurations
 
+from translator import reuse
 from translator.emit import emit
 from translator.pipeline import Inputs, restored, translate
-from translator.policy import suspects
+from translator.policy import suspect, suspects
 
 PROFILE = settings.get_profile("isolation")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _patches():
+    """Let mappings as small as these share what has not changed, as large ones do."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reuse, "_SMALL", 2)
+        patched.setattr(reuse, "_MOST_PATCHES", 6)
+        yield
 
 
 @PROFILE
@@ -57,11 +69,14 @@ def test_edits_one_by_one_equal_a_translation_from_nothing(data):
             assert [] == (remade(calls[proxy.name], before) if before is not None else [])
 
 
+_EDITS = ("mutate", "mutate", "rewire", "rewire", "restore", "touch", "remove")
+
+
 @st.composite
 def edits(draw, configuration, files):
     """Change some files: at random, back to what they were, or so that they are gone."""
     for _ in range(draw(st.integers(1, 3))):
-        kind = draw(st.sampled_from(["mutate", "mutate", "restore", "touch", "remove"]))
+        kind = draw(st.sampled_from(_EDITS))
         owner = draw(st.sampled_from([*configuration.teams, configuration.ops]))
         mine = {o: text for o, text in files.items() if o.startswith(f"{owner}/")}
         rest = {o: text for o, text in files.items() if o not in mine}
@@ -69,6 +84,8 @@ def edits(draw, configuration, files):
         match kind:
             case "mutate":
                 mine = mutate(draw, mine, owner, configuration)
+            case "rewire":
+                mine = rewire(draw, mine, owner, configuration)
             case "restore":
                 mine = configuration.of(owner)
             case "touch" if origin:
@@ -93,11 +110,21 @@ def lost(draw, files):
 def refused(draw, translation):
     """Choose what Envoys refuse of what is served."""
     found = [
-        suspect
+        each
         for proxy in translation.proxies
         for configuration in proxy.route_configurations
-        for suspect in suspects(configuration, None)
+        for each in suspects(configuration, None)
     ]
+    found += [
+        suspect(proxy, kind, name)
+        for proxy in translation.proxies
+        for kind, name in (
+            *(("Cluster", each.name) for each in proxy.clusters),
+            *(("Listener", each.name) for each in proxy.listeners if each.source is not None),
+            *(("ClusterLoadAssignment", each.cluster) for each in proxy.load_assignments),
+        )
+    ]
+    found = [each for each in found if each is not None]
     chosen = draw(st.lists(st.sampled_from(found), max_size=2)) if found else []
     return tuple(sorted({each.refusal("no", "envoy") for each in chosen}))
 

@@ -7,7 +7,7 @@ from manifests import manifest, readings, table
 
 from translator.parse import parse
 from translator.report import ResourceRef
-from translator.resources import Past, build_index, folder_namespace, read, update_index
+from translator.resources import PastResources, build_index, folder_namespace, read, update_index
 
 FILES = {
     "a.yaml": manifest("RouteTable", "  weight: 1"),
@@ -90,7 +90,7 @@ CHOICES = {
 )
 def test_an_update_gives_what_a_new_index_would(steps):
     """However documents come and go, the index is that of those that are there."""
-    index, known, past = build_index([])[0], {}, Past()
+    index, known, past = build_index([])[0], {}, PastResources()
     for step in steps:
         texts = {o: CHOICES[o][number % len(CHOICES[o])] for o, number in step.items()}
         now = {o: [text, readings(text, o)] for o, text in texts.items()}
@@ -107,7 +107,7 @@ def test_an_update_gives_what_a_new_index_would(steps):
         assert summary(fresh, expected) == summary(index, found)
         assert fresh.stale == index.stale
         assert fresh.former_upstreams == index.former_upstreams
-        past = Past(good=everything(index))
+        past = PastResources(good=everything(index))
 
 
 def test_the_order_of_keys_does_not_matter():
@@ -241,7 +241,7 @@ def test_a_pod_does_not_take_the_address_of_another():
     before, _ = build_index(read_files({"k8s/p.yaml": own}))
     files = {"k8s/p.yaml": own, "bravo/a.yaml": foreign}
 
-    index, _ = build_index(read_files(files), Past(good=everything(before)))
+    index, _ = build_index(read_files(files), PastResources(good=everything(before)))
     assert "p" == index.pods_by_ip["echo", "10.0.0.1"].ref.name
 
     index, _ = build_index(read_files({"echo/p.yaml": own, "bravo/a.yaml": foreign}))
@@ -264,7 +264,7 @@ def test_nobody_takes_the_place_of_what_cannot_be_read():
 
     index, _ = build_index(
         read_files({"bravo/d.yaml": FILES["d.yaml"]}),
-        Past(good=everything(before), lost=frozenset({ref})),
+        PastResources(good=everything(before), lost=frozenset({ref})),
     )
 
     assert 1 == index.route_tables["echo", "echo"].spec.weight

@@ -1,58 +1,26 @@
-"""Which tables each route delegates to, and which tables anything leads to."""
+"""Who delegates to whom, and which tables nothing leads to."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from translator.lower.findings import Findings, Place
-from translator.lower.selectors import expression_complaint, fulfils, has_labels
-from translator.lower.suggestions import similar_resource
+from translator.lower.labels import Labelled
+from translator.lower.targets import Finder
 from translator.report import ResourceRef, rules
-from translator.reuse import changes, same_keys, updated
+from translator.reuse import changes, same, updated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from translator.lower.drafts import Drafts
     from translator.lower.findings import Finding
-    from translator.lower.tables import RouteDraft, TableDraft
+    from translator.lower.tables import TableDraft
+    from translator.lower.targets import TableTargets
     from translator.resources import Index, Key, Resource
-    from translator.resources.delegation import DelegateAction, RouteTableSelector
     from translator.resources.specs import RouteTableSpec
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Targets:
-    """The tables to which a route delegates."""
-
-    groups: tuple[tuple[Key, ...], ...] = ()
-    """Tables of one weight each, in ascending order of weights."""
-    faults: tuple[str, ...] = ()
-    causes: tuple[ResourceRef, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableTargets:
-    """What all routes of one table, or virtual service, delegate to."""
-
-    table: TableDraft
-    targets: Mapping[str, Targets]
-    """By the label of the delegating route."""
-    found: tuple[Finding, ...]
-    asked: frozenset[Key]
-    """The tables that it names, whether they are there or not."""
-
-    def selects(self, tables: Iterable[Resource[RouteTableSpec]]) -> bool:
-        """Tell whether any of some tables is one that a selector wants."""
-        own = self.table.resource.ref.namespace
-        selectors = [
-            draft.delegate.selector
-            for draft in self.table.delegating
-            if draft.delegate is not None and draft.delegate.selector is not None
-        ]
-        return any(_wants(each, own, table) for each in selectors for table in tables)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +29,12 @@ class Delegations:
 
     by_table: Mapping[ResourceRef, TableTargets] = field(default_factory=dict)
     """The tables and virtual services that delegate."""
-    reached: frozenset[Key] = frozenset()
-    """The tables that a virtual service leads to, also by way of invalid routes."""
-    delegators: Mapping[ResourceRef, Place] = field(default_factory=dict)
-    """For each table the first route that delegates to it."""
-    lonely: tuple[Key, ...] = ()
-    """The tables that no virtual service leads to, sorted."""
+    owners: Mapping[Key, tuple[ResourceRef, ...]] = field(default_factory=dict)
+    """For each table who delegates to it, virtual services first, also by way of invalid routes."""
+    labelled: Labelled = field(default_factory=Labelled)
+    """The tables by their labels."""
+    lonely: frozenset[Key] = frozenset()
+    """The tables that no virtual service leads to."""
     unreached: Mapping[Key, Finding] = field(default_factory=dict)
     """What is reported of them."""
 
@@ -77,9 +45,16 @@ class Delegations:
             yield from targets.found
         yield from self.unreached.values()
 
+    def delegator(self, ref: ResourceRef) -> Place | None:
+        """Return the first route that delegates to a table, if there is any."""
+        owners = self.owners.get(ref.key, ()) if ref.kind == "RouteTable" else ()
+        if not owners:
+            return None
+        return self.by_table[owners[0]].links[ref.key].place.at("delegateAction")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class DelegationsBefore:
     """What there was before."""
 
     index: Index
@@ -87,7 +62,7 @@ class Known:
     delegations: Delegations
 
 
-def find_delegations(index: Index, drafts: Drafts, before: Known) -> Delegations:
+def find_delegations(index: Index, drafts: Drafts, before: DelegationsBefore) -> Delegations:
     """
     Find out who delegates to whom.
 
@@ -98,17 +73,21 @@ def find_delegations(index: Index, drafts: Drafts, before: Known) -> Delegations
             result does not depend on it.
     """
     known, old = before.drafts, before.delegations
-    finder = _Finder(index, drafts)
-    by_table = updated(
-        old.by_table,
-        {ref: finder.targets_of(ref) for ref in _concerned(index, drafts, before)},
-    )
-    reached, delegators, lonely = old.reached, old.delegators, old.lonely
-    if by_table is not old.by_table:
-        reached = frozenset(_reached(by_table, drafts))
-        delegators = _delegators(by_table, drafts)
-    if by_table is not old.by_table or not same_keys(drafts.tables, known.tables):
-        lonely = tuple(sorted(drafts.tables.keys() - reached))
+    moved = _moved(index, before.index)
+    labelled = old.labelled
+    if moved:
+        labelled = labelled.updated(
+            gone=[was for was, _ in moved.values() if was is not None],
+            come=[now for _, now in moved.values() if now is not None],
+        )
+    finder = Finder(index, drafts, labelled)
+    renewed = {
+        ref: same(finder.targets_of(ref), old.by_table.get(ref))
+        for ref in _concerned(index, drafts, before, moved)
+    }
+    by_table = updated(old.by_table, renewed)
+    owners, left = _with_owners(old, renewed)
+    lonely = _lonely(by_table, owners, drafts, before, left, come=moved.keys())
     unreached: dict[Key, Finding] = {}
     # While something that might lead there cannot be read, nothing is reported.
     if not drafts.vague and not any(
@@ -121,17 +100,36 @@ def find_delegations(index: Index, drafts: Drafts, before: Known) -> Delegations
             for key in lonely
         }
     return Delegations(
-        by_table=by_table,
-        reached=reached,
-        delegators=delegators,
-        lonely=lonely,
-        unreached=unreached,
+        by_table=by_table, owners=owners, labelled=labelled, lonely=lonely, unreached=unreached
     )
 
 
-def _concerned(index: Index, drafts: Drafts, before: Known) -> Iterator[ResourceRef]:
+_Table: TypeAlias = "Resource[RouteTableSpec] | None"
+
+
+def _moved(index: Index, earlier: Index) -> dict[Key, tuple[_Table, _Table]]:
+    """Find the tables that came, went or are to be found otherwise: before, and now."""
+    moved: dict[Key, tuple[_Table, _Table]] = {}
+    for key in index.changes("RouteTable", earlier):
+        was, now = earlier.route_tables.get(key), index.route_tables.get(key)
+        if was is None or now is None or _head(was) != _head(now):
+            moved[key] = was, now
+    return moved
+
+
+def _head(table: Resource[RouteTableSpec]) -> tuple[object, ...]:
+    """Return what decides who delegates to a table, and in which order."""
+    return dict(table.labels), table.spec.weight
+
+
+def _concerned(
+    index: Index,
+    drafts: Drafts,
+    before: DelegationsBefore,
+    moved: Mapping[Key, tuple[_Table, _Table]],
+) -> list[ResourceRef]:
     """Find the tables whose targets may be other than they were."""
-    earlier, known, old = before.index, before.drafts, before.delegations
+    known, old = before.drafts, before.delegations
     concerned = {
         ResourceRef(kind, *key)
         for kind, new, former in (
@@ -141,58 +139,81 @@ def _concerned(index: Index, drafts: Drafts, before: Known) -> Iterator[Resource
         for key in changes(new, former)
         if any(key in each and each[key].delegating for each in (new, former))
     }
-    moved: dict[Key, list[Resource[RouteTableSpec]]] = {
-        ref.key: [] for ref in index.broken ^ earlier.broken if ref.kind == "RouteTable"
-    }
-    for key in index.changes("RouteTable", earlier):
-        there, was = index.route_tables.get(key), earlier.route_tables.get(key)
-        if there is None or was is None or _head(there) != _head(was):
-            moved[key] = [each for each in (there, was) if each is not None]
-    if moved:
-        heads = [head for those in moved.values() for head in those]
+    named = {ref.key for ref in index.broken ^ before.index.broken if ref.kind == "RouteTable"}
+    named |= moved.keys()
+    if named:
+        heads = [table for both in moved.values() for table in both if table is not None]
         for ref, targets in old.by_table.items():
             # What is wrong with a delegation may also be told with the names of other tables.
-            if targets.found or not targets.asked.isdisjoint(moved) or targets.selects(heads):
+            if targets.found or not targets.asked.isdisjoint(named) or targets.selects(heads):
                 concerned.add(ref)
-    yield from sorted(concerned)
+    return sorted(concerned)
 
 
-def _head(table: Resource[RouteTableSpec]) -> tuple[object, ...]:
-    """Return what decides who delegates to a table, and in which order."""
-    return dict(table.labels), table.spec.weight
+def _with_owners(
+    old: Delegations, renewed: Mapping[ResourceRef, TableTargets | None]
+) -> tuple[Mapping[Key, tuple[ResourceRef, ...]], set[Key]]:
+    """Bring the owners of tables up to date; return also the tables that one of them left."""
+    left: defaultdict[Key, set[ResourceRef]] = defaultdict(set)
+    won: defaultdict[Key, set[ResourceRef]] = defaultdict(set)
+    for ref, targets in renewed.items():
+        former = old.by_table.get(ref)
+        then: set[Key] = set(former.links) if former is not None else set()
+        now: set[Key] = set(targets.links) if targets is not None else set()
+        for key in then - now:
+            left[key].add(ref)
+        for key in now - then:
+            won[key].add(ref)
+    changed: dict[Key, tuple[ResourceRef, ...] | None] = {}
+    for key in left.keys() | won.keys():
+        owners = (set(old.owners.get(key, ())) - left[key]) | won[key]
+        changed[key] = tuple(sorted(owners, key=_services_first)) or None
+    return updated(old.owners, changed, ordered=False), set(left)
 
 
-def _reached(by_table: Mapping[ResourceRef, TableTargets], drafts: Drafts) -> set[Key]:
-    reached: set[Key] = set()
-    todo = [ref for ref in by_table if ref.kind == "VirtualService"]
+def _services_first(ref: ResourceRef) -> tuple[bool, ResourceRef]:
+    return ref.kind != "VirtualService", ref
+
+
+def _lonely(
+    by_table: Mapping[ResourceRef, TableTargets],
+    owners: Mapping[Key, tuple[ResourceRef, ...]],
+    drafts: Drafts,
+    before: DelegationsBefore,
+    left: Iterable[Key],
+    come: Collection[Key],
+) -> frozenset[Key]:
+    """
+    Find the tables that no virtual service leads to.
+
+    In doubt are those that had none, those that came, and what is below a delegation that is gone:
+    tables in a cycle have owners even if nothing leads there. All others are as they were.
+    """
+    tables, known = drafts.tables, before.drafts.tables
+    lonely = {key for key in before.delegations.lonely if key in tables}
+    lonely |= {key for key in come if key in tables and key not in known}
+    todo = list(left)
     while todo:
-        for key, _ in _links(by_table, todo.pop()):
-            if key not in reached:
-                reached.add(key)
-                todo.append(drafts.tables[key].resource.ref)
-    return reached
+        key = todo.pop()
+        of_service = key in owners and owners[key][0].kind == "VirtualService"
+        if key in tables and key not in lonely and not of_service:
+            lonely.add(key)
+            todo += _below(by_table, key)
+    todo = list(lonely)
+    while todo:
+        key = todo.pop()
+        if key in lonely and any(
+            owner.kind == "VirtualService" or owner.key not in lonely
+            for owner in owners.get(key, ())
+        ):
+            lonely.remove(key)
+            todo += _below(by_table, key)
+    return same(frozenset(lonely), before.delegations.lonely)
 
 
-def _delegators(
-    by_table: Mapping[ResourceRef, TableTargets], drafts: Drafts
-) -> dict[ResourceRef, Place]:
-    first: dict[ResourceRef, Place] = {}
-    for ref in sorted(by_table, reverse=True, key=lambda ref: ref.kind == "VirtualService"):
-        for key, draft in _links(by_table, ref):
-            table = drafts.tables[key].resource.ref
-            if table not in first:
-                first[table] = draft.place.at("delegateAction")
-    return first
-
-
-def _links(
-    by_table: Mapping[ResourceRef, TableTargets], ref: ResourceRef
-) -> Iterator[tuple[Key, RouteDraft]]:
-    targets = by_table.get(ref)
-    for draft in targets.table.delegating if targets is not None else ():
-        for group in by_table[ref].targets[draft.label].groups:
-            for key in group:
-                yield key, draft
+def _below(by_table: Mapping[ResourceRef, TableTargets], key: Key) -> Iterable[Key]:
+    targets = by_table.get(ResourceRef("RouteTable", *key))
+    return targets.links if targets is not None else ()
 
 
 def _unreached(table: TableDraft) -> Finding:
@@ -205,111 +226,3 @@ def _unreached(table: TableDraft) -> Finding:
         effect="none of its routes is served",
     )
     return findings.found[0]
-
-
-class _Finder:
-    """Finds the tables to which routes delegate."""
-
-    def __init__(self, index: Index, drafts: Drafts) -> None:
-        self._index = index
-        self._drafts = drafts
-        self._asked: set[Key] = set()
-
-    def targets_of(self, ref: ResourceRef) -> TableTargets | None:
-        """Find what the routes of a table delegate to; None if none does."""
-        table = self._drafts.table(ref)
-        if table is None or not table.delegating:
-            return None
-        self._asked = set()
-        found: list[Finding] = []
-        targets = {
-            draft.label: self._targets(
-                draft.delegate,
-                draft.place.at("delegateAction"),
-                Findings(table.resource, draft.label, found),
-            )
-            for draft in table.delegating
-            if draft.delegate is not None
-        }
-        return TableTargets(
-            table=table, targets=targets, found=tuple(found), asked=frozenset(self._asked)
-        )
-
-    def _targets(self, spec: DelegateAction, place: Place, findings: Findings) -> Targets:
-        if spec.selector is not None:
-            return self._selected(spec.selector, place.at("selector"), findings)
-        if spec.ref is not None:
-            return self._named(spec.ref.namespace, spec.ref.name, place.at("ref"), findings)
-        # The deprecated form.
-        return self._named(spec.namespace or "", spec.name or "", place, findings)
-
-    def _named(self, namespace: str, name: str, place: Place, findings: Findings) -> Targets:
-        """
-        Find one table.
-
-        A missing namespace is that of the delegating resource, as it is for upstreams; in Gloo
-        nothing is found then.
-        """
-        key = (namespace or findings.resource.ref.namespace, name)
-        self._asked.add(key)
-        if key in self._drafts.tables:
-            return Targets(groups=((key,),))
-        ref = ResourceRef("RouteTable", *key)
-        if ref in self._index.broken:
-            # The table has a finding of its own.
-            return Targets(faults=(rules.INVALID_ROUTE_TABLE.code,), causes=(ref,))
-        code = findings.add(
-            rules.UNKNOWN_ROUTE_TABLE,
-            place.at("name"),
-            f"route table '{'/'.join(key)}' does not exist",
-            help=similar_resource(ref, self._index),
-        )
-        return Targets(faults=(code,))
-
-    def _selected(self, selector: RouteTableSelector, place: Place, findings: Findings) -> Targets:
-        if selector.labels and selector.expressions:
-            message = "a selector has labels or expressions, not both"
-            hint = "write the labels as expressions with the operator 'Equals'"
-            code = findings.add(rules.BAD_SELECTOR, place.at("labels").key, message, help=hint)
-            return Targets(faults=(code,))
-        for index, expression in enumerate(selector.expressions):
-            complaint = expression_complaint(expression)
-            if complaint:
-                where = place.at("expressions", index)
-                return Targets(faults=(findings.add(rules.BAD_SELECTOR, where, complaint),))
-        own = findings.resource.ref.namespace
-        selected = [
-            (table.spec.weight, key)
-            for key, table in self._index.route_tables.items()
-            if _wants(selector, own, table)
-        ]
-        if not selected:
-            findings.add(
-                rules.EMPTY_SELECTION,
-                place,
-                "no route table matches the selector",
-                help=_looked_in(selector, own),
-            )
-        # The tables are sorted, and sorting by weight keeps their order within a group.
-        selected.sort(key=lambda item: item[0])
-        groups = groupby(selected, key=lambda item: item[0])
-        return Targets(groups=tuple(tuple(key for _, key in group) for _, group in groups))
-
-
-def _wants(selector: RouteTableSelector, own: str, table: Resource[RouteTableSpec]) -> bool:
-    """Tell whether a selector, written in some namespace, wants a table."""
-    namespaces = selector.namespaces or (own,)
-    return (
-        ("*" in namespaces or table.ref.namespace in namespaces)
-        and has_labels(table.labels, selector.labels)
-        and fulfils(table.labels, selector.expressions)
-    )
-
-
-def _looked_in(selector: RouteTableSelector, own: str) -> str:
-    if "*" in selector.namespaces:
-        return ""
-    if selector.namespaces:
-        listed = ", ".join(f"'{namespace}'" for namespace in sorted(set(selector.namespaces)))
-        return f"it looks in {listed}; '*' looks in all namespaces"
-    return f"it looks in '{own}' only; to look in all namespaces, set 'namespaces: [\"*\"]'"

@@ -62,7 +62,7 @@ class Drafts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class DraftsBefore:
     """What was lowered before."""
 
     index: Index
@@ -70,7 +70,7 @@ class Known:
     drafts: Drafts
 
 
-def lower_drafts(index: Index, upstreams: Upstreams, before: Known) -> Drafts:
+def lower_drafts(index: Index, upstreams: Upstreams, before: DraftsBefore) -> Drafts:
     """
     Lower all route tables, virtual services and upstream groups.
 
@@ -86,7 +86,7 @@ def lower_drafts(index: Index, upstreams: Upstreams, before: Known) -> Drafts:
 class _Drafting:
     """The lowering of what is concerned by a change."""
 
-    def __init__(self, index: Index, upstreams: Upstreams, before: Known) -> None:
+    def __init__(self, index: Index, upstreams: Upstreams, before: DraftsBefore) -> None:
         self._index = index
         self._before = before
         self._destinations = Destinations(index=index, clusters=upstreams.clusters)

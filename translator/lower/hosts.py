@@ -72,7 +72,7 @@ class Host:
                 yield blame, victim
 
 
-class Known(NamedTuple):
+class HostsBefore(NamedTuple):
     """What there was before."""
 
     drafts: Drafts
@@ -81,7 +81,7 @@ class Known(NamedTuple):
 
 
 def lower_hosts(
-    index: Index, drafts: Drafts, delegations: Delegations, before: Known
+    index: Index, drafts: Drafts, delegations: Delegations, before: HostsBefore
 ) -> Mapping[Key, Host]:
     """
     Put the routes of all virtual services together.

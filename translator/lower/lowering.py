@@ -5,13 +5,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from translator import ir
-from translator.lower import delegation, drafts, hosts, subsets
-from translator.lower.delegation import Delegations, find_delegations
-from translator.lower.drafts import Drafts, lower_drafts
+from translator.lower.delegation import Delegations, DelegationsBefore, find_delegations
+from translator.lower.drafts import Drafts, DraftsBefore, lower_drafts
 from translator.lower.gateways import lower_gateways, lower_listeners, report_unattached
-from translator.lower.hosts import Affected, Host, lower_hosts
+from translator.lower.hosts import Affected, Host, HostsBefore, lower_hosts
 from translator.lower.incumbents import NOBODY, Incumbents
-from translator.lower.subsets import SubsetCheck, check_subsets
+from translator.lower.subsets import SubsetCheck, SubsetsBefore, check_subsets
 from translator.lower.upstreams import Upstreams, lower_former, lower_upstreams
 from translator.resources import EMPTY
 from translator.reuse import same, same_items
@@ -69,10 +68,9 @@ class Lowered:
     affected: tuple[Affected, ...] = ()
     """Sorted."""
 
-    @property
-    def delegators(self) -> Mapping[ResourceRef, Place]:
-        """For each table the first route that delegates to it."""
-        return self.delegations.delegators
+    def delegator(self, ref: ResourceRef) -> Place | None:
+        """Return the first route that delegates to a table, if there is any."""
+        return self.delegations.delegator(ref)
 
     def labels(self, ref: ResourceRef) -> tuple[str, ...]:
         """Return the labels of the routes of a table, by which they can be blamed."""
@@ -100,18 +98,18 @@ def lower(index: Index, incumbents: Incumbents = NOBODY, before: Lowered = NOTHI
     tables = lower_drafts(
         index,
         upstreams,
-        drafts.Known(index=before.index, upstreams=before.upstreams, drafts=before.drafts),
+        DraftsBefore(index=before.index, upstreams=before.upstreams, drafts=before.drafts),
     )
     delegations = find_delegations(
         index,
         tables,
-        delegation.Known(index=before.index, drafts=before.drafts, delegations=before.delegations),
+        DelegationsBefore(index=before.index, drafts=before.drafts, delegations=before.delegations),
     )
     services = lower_hosts(
-        index, tables, delegations, hosts.Known(before.drafts, before.delegations, before.hosts)
+        index, tables, delegations, HostsBefore(before.drafts, before.delegations, before.hosts)
     )
     checked = check_subsets(
-        tables, upstreams, subsets.Known(before.drafts, before.upstreams, before.subsets)
+        tables, upstreams, SubsetsBefore(before.drafts, before.upstreams, before.subsets)
     )
     listening = _listen(index, services, incumbents, before)
     findings = chain(

@@ -36,7 +36,7 @@ class SubsetCheck:
     and that is worth a warning."""
 
 
-class Known(NamedTuple):
+class SubsetsBefore(NamedTuple):
     """What there was before."""
 
     drafts: Drafts
@@ -44,7 +44,7 @@ class Known(NamedTuple):
     check: SubsetCheck
 
 
-def check_subsets(drafts: Drafts, upstreams: Upstreams, before: Known) -> SubsetCheck:
+def check_subsets(drafts: Drafts, upstreams: Upstreams, before: SubsetsBefore) -> SubsetCheck:
     """
     Compare the subsets that routes and groups ask for with the endpoints.
 

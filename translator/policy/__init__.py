@@ -18,6 +18,7 @@ from translator.policy.memory import (
     ProxyMemory,
 )
 from translator.policy.mode import InvalidConfig, Mode
+from translator.policy.owners import RouteOwners
 from translator.policy.quarantine import Hit, Quarantine, Refusal, Subject, victims_of
 from translator.policy.refused import find_refused
 from translator.policy.serve import Served, serve
@@ -39,6 +40,7 @@ __all__ = [
     "ProxyMemory",
     "Quarantine",
     "Refusal",
+    "RouteOwners",
     "Served",
     "Subject",
     "Suspect",

@@ -51,7 +51,7 @@ class Backends:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Past:
+class StandIns:
     """What may stand in for what is invalid, looked up when it is needed."""
 
     proxy: ir.Proxy
@@ -130,7 +130,7 @@ class HostDecision:
 def decide(
     host: ir.VirtualHost,
     policy: InvalidConfig,
-    past: Past,
+    stand_ins: StandIns,
     quarantine: Quarantine,
     known: HostDecision | None,
 ) -> HostDecision:
@@ -140,7 +140,7 @@ def decide(
     Args:
         host: The host as it is wanted; its routes may be invalid.
         policy: The policy in force.
-        past: What may stand in.
+        stand_ins: What may stand in.
         quarantine: What Envoy does not take even in the place of an invalid route: if it refuses
             the matcher, then with every action.
         known: An earlier decision, used again if it would be the same.
@@ -149,10 +149,10 @@ def decide(
         return known
     if all(route.valid for route in host.routes):
         return HostDecision(wanted=host, served=host, good=host.routes)
-    grounds = (policy, quarantine.refusals, *past.grounds(host.name))
-    if known is not None and known.wanted is host and known.grounds == grounds:
+    grounds = (policy, quarantine.refusals, *stand_ins.grounds(host.name))
+    if known is not None and known.wanted == host and known.grounds == grounds:
         return known
-    before = past.usable(host.name)
+    before = stand_ins.usable(host.name)
     routes: list[ir.Route] = []
     good: list[ir.Route] = []
     outcomes: dict[ir.Source, Outcome] = {}
@@ -177,7 +177,7 @@ def decide(
     return HostDecision(
         wanted=host,
         served=same(served, known.served if known is not None else None),
-        good=same(tuple(good), past.good(host.name)),
+        good=same(tuple(good), stand_ins.good(host.name)),
         grounds=grounds,
         outcomes=outcomes,
         shares={

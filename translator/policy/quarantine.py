@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Final
 
 from translator.ir.digest import digest, digest_routes
 from translator.policy.memory import Memory, ProxyMemory
+from translator.policy.owners import RouteOwners, owner_of
 from translator.policy.routes import groups
-from translator.report import ResourceRef, rules
+from translator.report import rules
 from translator.reuse import same, updated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from translator import ir
     from translator.policy.memory import Good
+    from translator.report import ResourceRef
 
 
 class Subject(StrEnum):
@@ -66,7 +68,14 @@ class Hit:
 class Quarantine:
     """All refusals; finds out where they apply."""
 
-    def __init__(self, refusals: Iterable[Refusal]) -> None:
+    def __init__(self, refusals: Iterable[Refusal], owners: RouteOwners | None = None) -> None:
+        """
+        Begin.
+
+        Args:
+            refusals: What Envoy does not take.
+            owners: Knows the resources that routes came from; the result does not depend on it.
+        """
         self.refusals = tuple(refusals)
         """All of them."""
         self._by_owner: defaultdict[ResourceRef, dict[tuple[Subject, str], Refusal]] = defaultdict(
@@ -75,20 +84,17 @@ class Quarantine:
         for refusal in self.refusals:
             self._by_owner[refusal.owner][refusal.subject, refusal.content] = refusal
         self._owners = frozenset((ref.kind, *ref.key) for ref in self._by_owner)
-        self._looked_at: dict[int, tuple[tuple[ir.Route, ...], bool]] = {}
-        """Whether any of some routes is an owner's, by the identity of the routes, which are kept
-        alive here: the same hundred thousand are in what was served, what was good and what is
-        wanted."""
+        self._route_owners = owners or RouteOwners()
 
     def __bool__(self) -> bool:
         return bool(self._by_owner)
 
     def find(self, proxy: ir.Proxy) -> Iterator[Hit]:
         """Yield what of a proxy, but for its routes, was refused."""
-        if not self:
+        names = {each.owner.name for each in self.refusals if each.subject is not Subject.ROUTE}
+        if not names:
             return
-        for cluster in proxy.clusters:
-            yield from self._whole(cluster.source, Subject.RESOURCE, cluster)
+        yield from self._backends(proxy, names)
         for listener in proxy.listeners:
             if listener.source is not None:
                 yield from self._whole(listener.source, Subject.RESOURCE, listener)
@@ -96,11 +102,6 @@ class Quarantine:
             for host in configuration.virtual_hosts:
                 if self._known(host.source):
                     yield from self._whole(host.source, Subject.RESOURCE, replace(host, routes=()))
-        sources = {cluster.name: cluster.source for cluster in proxy.clusters}
-        for assignment in proxy.load_assignments:
-            source = sources.get(assignment.cluster)
-            if source is not None:
-                yield from self._whole(source, Subject.ENDPOINTS, assignment)
 
     def refuses(self, routes: tuple[ir.Route, ...]) -> bool:
         """Tell whether the Envoy routes of one written route were refused."""
@@ -166,7 +167,7 @@ class Quarantine:
         self, routes: tuple[ir.Route, ...], former: tuple[ir.Route, ...]
     ) -> tuple[ir.Route, ...]:
         """Replace those of the good routes of a host that turned out to be refused."""
-        if not self._concerns(routes):
+        if not any(self.refuses(group) for group in self._concerned(routes)):
             return routes
         proven = {group[0].identity: group for group in groups(former)}
         good: list[ir.Route] = []
@@ -178,15 +179,15 @@ class Quarantine:
         return same(tuple(good), routes)
 
     def _mark_host(self, host: ir.VirtualHost, hits: list[Hit]) -> ir.VirtualHost:
-        if not self._concerns(host.routes):
-            return host
         guilty: set[str] = set()
-        for group in groups(host.routes):
+        for group in self._concerned(host.routes):
             refusal = self._refusal(group)
             if refusal is not None:
                 guilty.add(group[0].identity)
                 matches = tuple(route.match for route in group)
                 hits.append(Hit(refusal=refusal, source=group[0].source, matches=matches))
+        if not guilty:
+            return host
         fault = rules.REFUSED_BY_ENVOY.code
         return replace(
             host,
@@ -210,24 +211,28 @@ class Quarantine:
             if refusal is not None:
                 yield Hit(refusal=refusal, source=source)
 
-    def _concerns(self, routes: tuple[ir.Route, ...]) -> bool:
-        """Tell whether anything of the owners of some routes is refused."""
-        known = self._looked_at.get(id(routes))
-        if known is None:
-            known = routes, any(self._known(route.source) for route in routes)
-            self._looked_at[id(routes)] = known
-        return known[1]
+    def _backends(self, proxy: ir.Proxy, names: Container[str]) -> Iterator[Hit]:
+        """Look at the clusters of resources with some names; there are thousands of others."""
+        clusters = [cluster for cluster in proxy.clusters if cluster.source.name in names]
+        for cluster in clusters:
+            yield from self._whole(cluster.source, Subject.RESOURCE, cluster)
+        sources = {cluster.name: cluster.source for cluster in clusters}
+        for assignment in proxy.load_assignments if sources else ():
+            source = sources.get(assignment.cluster)
+            if source is not None:
+                yield from self._whole(source, Subject.ENDPOINTS, assignment)
+
+    def _concerned(self, routes: tuple[ir.Route, ...]) -> list[tuple[ir.Route, ...]]:
+        """Group those of some routes that came from a resource of which anything is refused."""
+        if self._owners.isdisjoint(self._route_owners.of(routes)):
+            return []
+        return groups(tuple(route for route in routes if self._known(route.source)))
 
     def _known(self, source: ir.Source) -> bool:
         return (source.kind, source.namespace, source.name) in self._owners
 
 
 NO_REFUSALS: Final = Quarantine(())
-
-
-def owner_of(source: ir.Source) -> ResourceRef:
-    """Return the resource that something of the IR came from."""
-    return ResourceRef(source.kind, source.namespace, source.name)
 
 
 def victims_of(hits: Iterable[Hit]) -> Mapping[tuple[ResourceRef, str], tuple[Hit, ...]]:

@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 from operator import is_
 from typing import TYPE_CHECKING
 
-from translator.policy.decisions import Outcome, Past, Traits, clusters_of, decide
+from translator.policy.decisions import Outcome, StandIns, Traits, clusters_of, decide
 from translator.policy.memory import ProxyMemory
 from translator.policy.mode import InvalidConfig, Mode
-from translator.policy.quarantine import NO_REFUSALS, Quarantine, owner_of
+from translator.policy.owners import owner_of
+from translator.policy.quarantine import NO_REFUSALS, Quarantine
 from translator.reuse import changes, same, same_items
 
 if TYPE_CHECKING:
@@ -93,13 +94,13 @@ def serve(
         before: An earlier decision. Of what has not changed since it is used again; the result
             does not depend on it.
     """
-    past = Past(proxy=proxy, memory=memory, spare=spare)
+    stand_ins = StandIns(proxy=proxy, memory=memory, spare=spare)
     known: Mapping[tuple[str, str], HostDecision] = before.decisions if before is not None else {}
     decisions = known
     if before is None or not _nothing_to_decide(proxy, before):
         decisions = {
             (configuration.name, host.name): decide(
-                host, policy, past, quarantine, known.get((configuration.name, host.name))
+                host, policy, stand_ins, quarantine, known.get((configuration.name, host.name))
             )
             for configuration in proxy.route_configurations
             for host in configuration.virtual_hosts
@@ -132,7 +133,7 @@ def serve(
     traits = _traits(current, before)
     added = _missing(proxy, traits, before)
     if added:
-        current = _with_backends(current, added, past)
+        current = _with_backends(current, added, stand_ins)
     if before is not None:
         current = _reused(current, before.proxy, backends=bool(added))
     return Served(
@@ -187,14 +188,20 @@ def _missing(
     proxy: ir.Proxy, traits: Mapping[tuple[str, str], Traits], before: Served | None
 ) -> tuple[str, ...]:
     """Find the clusters that the routes need and nothing defines any more."""
-    if (
-        before is not None
-        and before.wanted.clusters is proxy.clusters
-        and not changes(traits, before.traits)
-    ):
-        return before.added
+    if before is not None and before.wanted.clusters is proxy.clusters:
+        changed = changes(traits, before.traits)
+        now, then = _clusters_of(traits, changed), _clusters_of(before.traits, changed)
+        # Where nothing was missing, all that was needed then is there.
+        if not changed or (not before.added and now <= then):
+            return before.added
     there = {cluster.name for cluster in proxy.clusters}
     return tuple(sorted({name for each in traits.values() for name in each.clusters - there}))
+
+
+def _clusters_of(
+    traits: Mapping[tuple[str, str], Traits], hosts: Iterable[tuple[str, str]]
+) -> set[str]:
+    return {name for host in hosts if host in traits for name in traits[host].clusters}
 
 
 def _reused(proxy: ir.Proxy, old: ir.Proxy, *, backends: bool) -> ir.Proxy:
@@ -248,12 +255,12 @@ def _by_table(routes: tuple[ir.Route, ...]) -> dict[ir.Source, list[ir.Route]]:
     return {replace(those[0].source, route=""): those for those in tables.values()}
 
 
-def _with_backends(proxy: ir.Proxy, missing: Iterable[str], past: Past) -> ir.Proxy:
+def _with_backends(proxy: ir.Proxy, missing: Iterable[str], stand_ins: StandIns) -> ir.Proxy:
     """Add clusters that routes need, with their endpoints."""
     clusters = list(proxy.clusters)
     assignments = list(proxy.load_assignments)
     for name in missing:
-        source = past.spare if name in past.spare.clusters else past.backends
+        source = stand_ins.spare if name in stand_ins.spare.clusters else stand_ins.backends
         clusters.append(source.clusters[name])
         if name in source.assignments:
             assignments.append(source.assignments[name])

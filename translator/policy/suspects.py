@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from translator.ir.digest import digest, digest_routes
-from translator.policy.quarantine import Refusal, Subject, owner_of
+from translator.policy.owners import owner_of
+from translator.policy.quarantine import Refusal, Subject
 from translator.policy.routes import groups
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ is not as the API says. Knows nothing of routes' meaning, of proxies or of Envoy
 
 from translator.parse import Locator
 from translator.resources.index import EMPTY, Index, Key
-from translator.resources.indexing import Past, build_index, update_index
+from translator.resources.indexing import PastResources, build_index, update_index
 from translator.resources.kinds import KINDS, UNSUPPORTED, Kind
 from translator.resources.read import DEFAULT_NAMESPACE, Reading, folder_namespace, read
 from translator.resources.resource import Resource
@@ -33,7 +33,7 @@ __all__ = [
     "Key",
     "Kind",
     "Locator",
-    "Past",
+    "PastResources",
     "Reading",
     "Resource",
     "Route",

@@ -36,7 +36,7 @@ _UNNAMED = _UNORDERED - {"Service"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class PastResources:
     """What of the past counts for what there is."""
 
     good: Mapping[ResourceRef, Resource[Model]] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Past:
 
 
 def build_index(
-    readings: Iterable[Reading], past: Past | None = None
+    readings: Iterable[Reading], past: PastResources | None = None
 ) -> tuple[Index, tuple[Diagnostic, ...]]:
     """
     Collect the resources.
@@ -64,11 +64,11 @@ def build_index(
         readings: What the documents say.
         past: What of the past counts.
     """
-    return update_index(EMPTY, gone=(), come=readings, past=past or Past())
+    return update_index(EMPTY, gone=(), come=readings, past=past or PastResources())
 
 
 def update_index(
-    before: Index, *, gone: Iterable[Reading], come: Iterable[Reading], past: Past
+    before: Index, *, gone: Iterable[Reading], come: Iterable[Reading], past: PastResources
 ) -> tuple[Index, tuple[Diagnostic, ...]]:
     """
     Collect the resources as `build_index` does, when only some documents are others than before.
@@ -94,7 +94,7 @@ class _Update:
     """One update, under way."""
 
     before: Index
-    past: Past
+    past: PastResources
     claims: dict[ResourceRef, tuple[Reading, ...] | None] = field(default_factory=dict)
     """The documents of what is touched."""
     touched: set[ResourceRef] = field(init=False)
@@ -260,9 +260,9 @@ def _with_names(before: tuple[str, ...], known: Mapping[str, bool]) -> tuple[str
     """Return names with others, or without some; hardly ever anything comes or goes."""
     if all(_has(before, name) is exists for name, exists in known.items()):
         return before
-    gone = {name for name, exists in known.items() if not exists}
-    come = {name for name, exists in known.items() if exists}
-    return tuple(sorted(come.union(before) - gone))
+    come = [name for name, exists in known.items() if exists]
+    rest = [name for name in before if name not in known]
+    return tuple(sorted(rest + come))
 
 
 def _has(names: tuple[str, ...], name: str) -> bool:
