@@ -129,16 +129,13 @@ class Ledger:
                 asked |= left & before  # rule 63
         else:
             names = set(request.names)
-            asked, left = names - before, before - names
+            asked = names - before
         wildcard = self.machine_wants_all(kind, request, first=kind not in self.names)
         self.names[kind] = names
         self.wildcard = self.wildcard | {kind} if wildcard else self.wildcard - {kind}
-        if everything and not wildcard:
-            # Who does not want everything any longer has left all that it does not name.
+        if not wildcard:
+            # Who does not want everything passes over what it does not name.
             for _, name in [key for key in self.sent if key[0] == kind and key[1] not in names]:
-                self.forget(kind, name)
-        for name in left - (set() if wildcard else {"*"}):
-            if not wildcard:
                 self.forget(kind, name)
         for name in asked:
             self.reasons[kind, name] = "asked for"
