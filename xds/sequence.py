@@ -23,8 +23,9 @@ from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from xds.delivery import Delivery, Timing
+    from xds.delivery import Delivery
     from xds.snapshot import Resource, Snapshot
+    from xds.timing import Timing
 
 WAIT_FOR_CLUSTERS: Final = frozenset({LISTENER, ROUTE_CONFIGURATION})
 """The types that may have to wait for clusters that the client does not have yet."""

@@ -7,12 +7,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from xds.delivery import Delivery, Sent, Timing
+from xds.delivery import Delivery, Sent
 from xds.exchange import Receipt, Response, TypeState
 from xds.sequence import WAIT_FOR_CLUSTERS, Sequence
 from xds.settlement import repeat
 from xds.standing import resource_states
 from xds.subscription import NO_NAMES
+from xds.timing import Timing
 from xds.types import CLUSTER, LOAD_ASSIGNMENT, ORDER, ROUTE_CONFIGURATION
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import pytest
 from serving import REQUESTS, Serving, asynchronous, protocols, slow, snapshot, until
 
 from xds import messages
-from xds.delivery import Timing
 from xds.encoder import Encoder
 from xds.resource import Part, Resource
 from xds.server import AdsServer
 from xds.testing import FakeEnvoy
+from xds.timing import Timing
 from xds.types import CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTE_CONFIGURATION
 from xds.wire import field
 
