@@ -114,7 +114,7 @@ class AdsServer:
         Raises:
             OSError: The address cannot be listened on.
         """
-        learn()
+        await asyncio.to_thread(learn)
         server = grpc.aio.server(options=self._limits.channel_options())
         services: defaultdict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]]
         services = defaultdict(dict)
