@@ -10,7 +10,7 @@ from story import HOLD, KEEP, REPLACE, Story, kube, route, table, upstream
 from translator import ir
 from translator.ir.digest import digest, digest_routes
 from translator.pipeline import Inputs, translate
-from translator.policy import Proven, Refusal, Subject
+from translator.policy import Proven, Refusal, Subject, suspects
 from translator.report import ResourceRef
 
 POLICIES = {"hold": HOLD, "replace": REPLACE, "keep": KEEP}
@@ -198,3 +198,15 @@ def test_the_digest_of_routes_is_about_what_they_do():
     assert digest_routes((one,)) != digest_routes((two,))
     assert digest_routes((one,)) != digest_routes((one, one))
     assert digest_routes((one,)) != digest_routes((replace(one, options=ir.Options(timeout=1)),))
+
+
+def test_a_route_that_moved_down_is_no_suspect():
+    """What Envoy has accepted is not in doubt because its author added another route above it."""
+    story = Refusing(REPLACE).edit(echo__routes=table("echo", route("/echo", "echo")))
+    (accepted,) = story.proxy.route_configurations
+    more = table("echo", route("/echo/more", "echo"), route("/echo", "echo"))
+    (now,) = story.edit(echo__routes=more).proxy.route_configurations
+
+    found = suspects(now, accepted)
+
+    assert ["/echo/more"] == [str(each.match) for suspect in found for each in suspect.routes]

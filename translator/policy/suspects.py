@@ -47,6 +47,8 @@ def suspects(
     """
     List what differs between two route configurations, routes before virtual hosts.
 
+    A route that only has another name, because its author added one above it, was accepted.
+
     Args:
         now: The one that is refused.
         accepted: The last one that was accepted; None if there is none.
@@ -58,7 +60,7 @@ def suspects(
         former = known.get(host.name)
         before = {} if former is None else {g[0].identity: g for g in groups(former.routes)}
         for group in groups(host.routes):
-            if before.get(group[0].identity) != group:
+            if not _says_the_same(group, before.get(group[0].identity)):
                 owner = owner_of(group[0].source)
                 routes.append(Suspect(subject=Subject.ROUTE, owner=owner, value=group))
         outline = replace(host, routes=())
@@ -66,6 +68,10 @@ def suspects(
             owner = owner_of(host.source)
             hosts.append(Suspect(subject=Subject.RESOURCE, owner=owner, value=outline))
     return (*routes, *hosts)
+
+
+def _says_the_same(group: tuple[ir.Route, ...], former: tuple[ir.Route, ...] | None) -> bool:
+    return former is not None and (group == former or digest_routes(group) == digest_routes(former))
 
 
 def suspect(proxy: ir.Proxy, kind: str, name: str) -> Suspect | None:
