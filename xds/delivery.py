@@ -85,8 +85,11 @@ class Delivery:
     """Whether the client has asked for the type on this stream."""
     resumed: bool = False
     """Whether the client came with resources of this type from an earlier stream."""
-    brought: frozenset[str] = NO_NAMES
-    """What it said it has from there, in versions of which nothing else is known."""
+    uncertain: frozenset[str] = NO_NAMES
+    """
+    The names under which the client may have a version that is not known: from an earlier stream,
+    or from a response on which it gave no verdict before it refused a later one.
+    """
     held: dict[str, str | None] = field(default_factory=dict)
     """
     The version that the client was sent of each resource, or said it has; empty where that is not
@@ -275,8 +278,8 @@ class Delivery:
                 continue  # a newer one is under way
             if (last := self.acked.get(name)) is not None:
                 self.held[name] = last.version
-            elif self.subscription.wildcard and (self.resumed or name in self.brought):
-                self.held[name] = ""  # it may go on with what it had on an earlier stream
+            elif self.subscription.wildcard and (self.resumed or name in self.uncertain):
+                self.held[name] = ""  # it goes on with what it has, if it has any
             else:
                 self.held.pop(name, None)
         oldest = list(self.refused)[:-_REFUSED]

@@ -81,7 +81,7 @@ class DeltaStream(Stream[DeltaRequest]):
             resource = self._snapshot and self._snapshot.get(delivery.type_url, name)
             if resource is not None and resource.version == version:
                 delivery.acked[name] = resource
-        delivery.brought = frozenset(versions.keys() - delivery.acked.keys()) or NO_NAMES
+        delivery.uncertain = frozenset(versions.keys() - delivery.acked.keys()) or NO_NAMES
         if delivery.type_url == CLUSTER:
             self._before = None
             if versions:
@@ -101,7 +101,9 @@ class DeltaStream(Stream[DeltaRequest]):
             # Rule 72: every response gets its own verdict, unless the client dropped it.
             repeat(delivery, each, but=sent.resources)
         if request.error is not None:
-            rejected = reject(delivery, sent, request.error, complete=False, now=self._clock())
+            rejected = reject(
+                delivery, sent, request.error, older=older, complete=False, now=self._clock()
+            )
             return Receipt(
                 kind=RequestKind.NACK,
                 type_url=type_url,
@@ -110,7 +112,7 @@ class DeltaStream(Stream[DeltaRequest]):
             )
         for name in sent.removed:
             delivery.acked.pop(name, None)
-        delivery.brought = delivery.brought.difference(sent.removed) or NO_NAMES
+        delivery.uncertain = delivery.uncertain.difference(sent.removed) or NO_NAMES
         return Receipt(kind=RequestKind.ACK, type_url=type_url, acked=accept(delivery, sent))
 
     def _subscribe(

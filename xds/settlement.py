@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from xds.delivery import Rejection
 from xds.rejection import clean, culprits
+from xds.subscription import NO_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from xds.delivery import Delivery, Sent
 
@@ -56,7 +57,13 @@ def accept(delivery: Delivery, sent: Sent) -> Mapping[str, str]:
 
 
 def reject(
-    delivery: Delivery, sent: Sent, text: str, *, complete: bool, now: float
+    delivery: Delivery,
+    sent: Sent,
+    text: str,
+    *,
+    older: Iterable[Sent],
+    complete: bool,
+    now: float,
 ) -> Mapping[str, str]:
     """
     Note a NACK, and return the versions at fault.
@@ -70,10 +77,13 @@ def reject(
         delivery: The state of the type.
         sent: The response that was refused.
         text: The client's words.
+        older: The responses before it without a verdict. Of clusters it comes when they are warm,
+            that on a refused response at once (rule 80).
         complete: Whether the response had to hold everything, so that it cannot be split.
         now: When it came, by the stream's clock.
     """
     delivery.trust_later(sent)
+    delivery.uncertain = delivery.uncertain.union(*(each.resources for each in older)) or NO_NAMES
     everything = {name: resource.version for name, resource in sent.resources.items()}
     changed = {
         name: version

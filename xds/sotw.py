@@ -128,7 +128,12 @@ class SotwStream(Stream[SotwRequest]):
         sent, older = self._settle(delivery, request.nonce)
         if request.error is not None:
             rejected = reject(
-                delivery, sent, request.error, complete=type_url in COLLECTIONS, now=self._clock()
+                delivery,
+                sent,
+                request.error,
+                older=older,
+                complete=type_url in COLLECTIONS,
+                now=self._clock(),
             )
             return Receipt(
                 kind=RequestKind.NACK,
@@ -142,7 +147,7 @@ class SotwStream(Stream[SotwRequest]):
             return Receipt(kind=RequestKind.STALE, type_url=type_url)
         if type_url in COLLECTIONS:
             delivery.acked = {}
-            delivery.resumed = False  # the response was everything
+            delivery.resumed, delivery.uncertain = False, NO_NAMES  # the response was everything
             older = ()
         acked: dict[str, str] = {}
         for each in (*older, sent):

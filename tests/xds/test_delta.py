@@ -75,6 +75,18 @@ class TestSubscriptions:
         assert ["CDS -a"] == said(client.publish(world("")))
         assert [] == client.publish(world("a", edits={"CDS a": "bad"}))
 
+    def test_rule_55_gone_after_its_update_was_refused_while_warming(self):
+        """The acknowledgement of a cluster may come after the refusal of its update."""
+        client = Delta(world("a"))
+        first, _ = client.ask(CDS)
+        client.wait(5)
+        second, _ = client.publish(world("a", edits={"CDS a": "bad"}))
+
+        client.nack(second)
+        client.ack(first)
+
+        assert ["CDS -a"] == said(client.publish(world("")))[:1]
+
     def test_rules_55_and_88_cluster_gone_meanwhile(self):
         """A cluster that was removed meanwhile goes when the client has the newest routes."""
         client = Delta(AB)

@@ -167,6 +167,18 @@ class TestRequests:
         assert ["CDS"] == said(client.publish(world("")))
         assert [] == client.publish(world("a", edits={"CDS a": "bad"}))
 
+    def test_rule_40_gone_after_its_update_was_refused_while_warming(self):
+        """The acknowledgement of a cluster may come after the refusal of its update."""
+        client = Sotw(world("a"))
+        first, _ = client.ask(CDS)
+        client.wait(5)
+        second, _ = client.publish(world("a", edits={"CDS a": "bad"}))
+
+        client.nack(second)
+        client.ack(first)
+
+        assert ["CDS"] == said(client.publish(world("")))[:1]
+
     @pytest.mark.parametrize("error", [None, "no"])
     def test_rule_25_names_of_a_verdict(self, error):
         """Names that come with an ACK or NACK are taken."""
