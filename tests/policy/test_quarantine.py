@@ -200,12 +200,20 @@ def test_the_digest_of_routes_is_about_what_they_do():
     assert digest_routes((one,)) != digest_routes((replace(one, options=ir.Options(timeout=1)),))
 
 
-def test_a_route_that_moved_down_is_no_suspect():
-    """What Envoy has accepted is not in doubt because its author added another route above it."""
+@pytest.mark.parametrize(
+    "routes",
+    [
+        (route("/echo/more", "echo"), route("/echo", "echo")),
+        (route("/echo", "echo", name="named"), route("/echo/more", "echo")),
+        (route("/echo/more", "echo"), route("/echo", "echo"), route("/echo", "echo")),
+    ],
+    ids=["moved", "named", "twice"],
+)
+def test_a_route_that_says_what_was_accepted_is_no_suspect(routes):
+    """What Envoy has accepted is not in doubt under another name, or in another place."""
     story = Refusing(REPLACE).edit(echo__routes=table("echo", route("/echo", "echo")))
     (accepted,) = story.proxy.route_configurations
-    more = table("echo", route("/echo/more", "echo"), route("/echo", "echo"))
-    (now,) = story.edit(echo__routes=more).proxy.route_configurations
+    (now,) = story.edit(echo__routes=table("echo", *routes)).proxy.route_configurations
 
     found = suspects(now, accepted)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,8 @@ def suspects(
     """
     List what differs between two route configurations, routes before virtual hosts.
 
-    A route that only has another name, because its author added one above it, was accepted.
+    A refusal is about content. So a route that says what an accepted one of the same author said is
+    not listed, whatever its name: its author may have added one above it, or another way to it.
 
     Args:
         now: The one that is refused.
@@ -56,22 +58,28 @@ def suspects(
     routes: list[Suspect] = []
     hosts: list[Suspect] = []
     known = {host.name: host for host in (accepted.virtual_hosts if accepted else ())}
+    before = {name: groups(host.routes) for name, host in known.items()}
     for host in now.virtual_hosts:
-        former = known.get(host.name)
-        before = {} if former is None else {g[0].identity: g for g in groups(former.routes)}
+        former = {group[0].identity: group for group in before.get(host.name, ())}
         for group in groups(host.routes):
-            if not _says_the_same(group, before.get(group[0].identity)):
+            if former.get(group[0].identity) != group:
                 owner = owner_of(group[0].source)
                 routes.append(Suspect(subject=Subject.ROUTE, owner=owner, value=group))
         outline = replace(host, routes=())
-        if former is None or replace(former, routes=()) != outline:
+        if host.name not in known or replace(known[host.name], routes=()) != outline:
             owner = owner_of(host.source)
             hosts.append(Suspect(subject=Subject.RESOURCE, owner=owner, value=outline))
+    owners = {each.owner for each in routes}
+    innocent = {
+        (owner, digest_routes(group))
+        for group in itertools.chain.from_iterable(before.values())
+        if (owner := owner_of(group[0].source)) in owners
+    }
+    if innocent:
+        routes = [
+            each for each in routes if (each.owner, digest_routes(each.routes)) not in innocent
+        ]
     return (*routes, *hosts)
-
-
-def _says_the_same(group: tuple[ir.Route, ...], former: tuple[ir.Route, ...] | None) -> bool:
-    return former is not None and (group == former or digest_routes(group) == digest_routes(former))
 
 
 def suspect(proxy: ir.Proxy, kind: str, name: str) -> Suspect | None:
